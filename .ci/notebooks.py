@@ -78,6 +78,17 @@ def keep_timings(old, new):
     for c in new['cells']:
         if kept.get(c['id']): c['outputs'] = kept[c['id']]
 
+def slim(nb):
+    "Store figures with a palette of 256 colours: to the eye the same, at a third of the size"
+    from io import BytesIO
+    from PIL import Image
+    for o in [o for c in nb['cells'] for o in c.get('outputs', []) if 'image/png' in o.get('data', {})]:
+        img = Image.open(BytesIO(base64.b64decode(''.join(o['data']['image/png']))))
+        if img.mode == 'P': continue
+        out = BytesIO()
+        img.convert('RGB').quantize(256, dither=Image.Dither.NONE).save(out, 'png', optimize=True)
+        o['data']['image/png'] = base64.b64encode(out.getvalue()).decode()
+
 def refresh(names):
     from fastcore.nbio import dict2nb, write_nb
     from initcourse.sources import read_mnist
@@ -95,6 +106,7 @@ def refresh(names):
         nb, old = load(p), before[p]
         mark = fingerprint(nb)
         if old['metadata'].get('initcourse', {}).get('hash') == mark: keep_timings(old, nb)
+        slim(nb)
         nb['metadata']['initcourse'] = {'data': 'mnist', 'hash': mark}
         write_nb(dict2nb(nb), p)
         for c in nb['cells']:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLORS', 'house_style', 'unlabelled_axes', 'show_images', 'show_matrices', 'plot_ratios', 'plot_hists', 'plot_lines',
-           'plot_bands', 'plot_graph']
+           'plot_bands', 'plot_graph', 'plot_broadcast']
 
 # %% ../nbs/90_plots.ipynb #2001cdea
 import math
@@ -93,12 +93,13 @@ def show_matrices(
     if title: fig.suptitle(title, fontsize=11, fontweight='bold', x=.01, ha='left')
     return fig
 
-# %% ../nbs/90_plots.ipynb #381e31e3
+# %% ../nbs/90_plots.ipynb #b1cbc085
 def plot_ratios(
     names, # one text for each bar, top to bottom
     ratios, # positive numbers, as many
     title, # what to see
     xlabel='ratio (log scale)', # what the numbers are
+    ylabel='version', # what is compared
     color='blue', # a key of `COLORS`
     log=True, # logarithmic axis?
     fmt='{:,.3g}', # how a value is written beside its bar
@@ -111,7 +112,7 @@ def plot_ratios(
     for i,r in enumerate(ratios):
         ax.annotate(fmt.format(r), (r, i), xytext=(4, 0), textcoords='offset points', va='center')
     if log: ax.set_xscale('log')
-    ax.set(yticks=range(len(names)), yticklabels=names, xlabel=xlabel, ylabel=' ', title=title)
+    ax.set(yticks=range(len(names)), yticklabels=names, xlabel=xlabel, ylabel=ylabel, title=title)
     ax.invert_yaxis(); ax.grid(axis='y', visible=False); ax.margins(x=.14)
     return fig
 
@@ -209,5 +210,74 @@ def plot_graph(
         if text: ax.annotate(text[0], ((p[0] + q[0])/2, (p[1] + q[1])/2), xytext=(0, 9), textcoords='offset points', ha='center', fontsize=9)
     xs, ys = zip(*(v[:2] for v in nodes.values()))
     ax.set(xlim=(min(xs) - .6, max(xs) + .6), ylim=(min(ys) - .6, max(ys) + .6), title=title)
+    ax.axis('off')
+    return fig
+
+# %% ../nbs/90_plots.ipynb #2696a835
+def _broadcast_shapes(
+    shape_a, # int, or tuple of up to two ints
+    shape_b, # int, or tuple of up to two ints
+): # the two shapes as tuples, and the shape of the result
+    "What broadcasting makes of two shapes of at most two axes. Raises `ValueError` for shapes that do not fit or cannot be drawn."
+    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in (shape_a, shape_b)]
+    for name, s in zip(('shape_a', 'shape_b'), shapes):
+        if len(s) > 2 or not all(isinstance(n, int) and 1 <= n <= 8 for n in s):
+            raise ValueError(f'plot_broadcast: {name}: {s} came, at most 2 axes of 1 to 8 cells are wanted')
+    a, b = shapes
+    axes = max(len(a), len(b))
+    pairs = list(zip((1,)*(axes - len(a)) + a, (1,)*(axes - len(b)) + b))
+    if not all(m == n or 1 in (m, n) for m, n in pairs):
+        raise ValueError(f'plot_broadcast: shapes {a} and {b} came, axes that are equal or hold a 1 are wanted')
+    return a, b, tuple(max(p) for p in pairs)
+
+# %% ../nbs/90_plots.ipynb #0bf21955
+def _draw_operand(
+    ax, # matplotlib axes
+    left, # x of the left edge, in cells
+    letter, # what the operand is called in its cells
+    shape, # tuple of up to two ints: what is stored
+    grid, # tuple of two ints: rows and columns after stretching
+    color, # a key of `COLORS`
+):
+    "Draw one operand: the stored cells filled, the copies that broadcasting pretends to have pale and hatched. Returns a function (row, column) -> text."
+    rows, cols = (1,)*(2 - len(shape)) + shape
+    def text(i, j):
+        i, j = min(i, rows - 1), min(j, cols - 1)
+        index = ('', f'_{j}', f'_{{{i}{j}}}')[len(shape)]
+        return f'${letter}{index}$'
+    for i in range(grid[0]):
+        for j in range(grid[1]):
+            stored = i < rows and j < cols
+            look = dict(fc=COLORS[color], ec='black') if stored else dict(fc='white', ec='#BBBBBB', hatch='//', ls=':')
+            ax.add_patch(plt.Rectangle((left + j, i), 1, 1, lw=.8, zorder=2 if stored else 1, **look))
+            ax.text(left + j + .5, i + .5, text(i, j), ha='center', va='center', fontsize=9, zorder=3,
+                    color='black' if stored else COLORS['grey'], bbox=None if stored else dict(fc='white', ec='none', pad=.8))
+    return text
+
+# %% ../nbs/90_plots.ipynb #c9a1a707
+def plot_broadcast(
+    shape_a, # shape of the left operand: int, or tuple of up to two ints from 1 to 8
+    shape_b, # shape of the right operand, likewise
+    op='+', # what is written between the operands and in the cells of the result
+    title=None, # what to see; the three shapes when None
+    size=.5, # side of a cell in inches
+):
+    "Two operands as grids of cells, the copies that broadcasting stands in for hatched, and the result; returns the figure. Raises `ValueError` for shapes that do not broadcast."
+    a, b, res = _broadcast_shapes(shape_a, shape_b)
+    rows, cols = grid = (1,)*(2 - len(res)) + res
+    gap, wide = (1 if cols > 1 else 1.6), 1.5 # columns between the grids; a cell of the result holds two names
+    second, third = cols + gap, 2*(cols + gap)
+    fig, ax = plt.subplots(figsize=(size*(third + wide*cols + .2), size*(rows + 1) + .35))
+    text_a = _draw_operand(ax, 0, 'a', a, grid, 'sky')
+    text_b = _draw_operand(ax, second, 'b', b, grid, 'orange')
+    for i in range(rows):
+        for j in range(cols):
+            ax.add_patch(plt.Rectangle((third + wide*j, i), wide, 1, fc='#F0F0F0', ec='black', lw=.8))
+            ax.text(third + wide*(j + .5), i + .5, f'{text_a(i, j)} {op} {text_b(i, j)}', ha='center', va='center', fontsize=9)
+    for x, sign in ((cols + gap/2, op), (second + cols + gap/2, '=')): ax.text(x, rows/2, sign, ha='center', va='center', fontsize=15)
+    for x, name in ((cols/2, f'a {a}'), (second + cols/2, f'b {b}'), (third + wide*cols/2, f'result {res}')):
+        ax.text(x, rows + .2, name, ha='center', va='top', fontsize=9.5)
+    ax.set(xlim=(-.1, third + wide*cols + .1), ylim=(rows + .9, -.1), aspect='equal')
+    ax.set_title(title or f'{a} {op} {b} gives {res}')
     ax.axis('off')
     return fig
