@@ -77,6 +77,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'initcourse.sources._ink': ('sources.html#_ink', 'initcourse/sources.py'),
                                     'initcourse.sources._look': ('sources.html#_look', 'initcourse/sources.py'),
                                     'initcourse.sources._no_disk': ('sources.html#_no_disk', 'initcourse/sources.py'),
+                                    'initcourse.sources._one_thread': ('sources.html#_one_thread', 'initcourse/sources.py'),
                                     'initcourse.sources._outline': ('sources.html#_outline', 'initcourse/sources.py'),
                                     'initcourse.sources._place': ('sources.html#_place', 'initcourse/sources.py'),
                                     'initcourse.sources._raw': ('sources.html#_raw', 'initcourse/sources.py'),

@@ -242,21 +242,21 @@ def _outline(
     cross = e[:, 0]*e[:, 3] - e[:, 2]*e[:, 1]
     return e - np.tile(cross@(e[:, :2] + e[:, 2:])/(3*cross.sum()), 2)
 
-# %% ../nbs/93_sources.ipynb #a6013e39
+# %% ../nbs/93_sources.ipynb #545e3de9
 def _field(
     e, # line pieces of an outline (n, 4)
     size=48, # points a side
 ): # (size, size) float32: distance to the outline in pixels, positive inside
     "The signed distance from each point of a grid, 28 by 28 pixels, to an outline; inside is where the outline winds around."
-    ax, ay, bx, by = torch.tensor(e, dtype=torch.float32).T
-    c = (torch.arange(size) + .5)*28/size - 14
-    x, y = c.repeat(size)[:, None], c.repeat_interleave(size)[:, None]
+    ax, ay, bx, by = e.T.astype(np.float32)
+    c = (np.arange(size, dtype=np.float32) + .5)*28/size - 14
+    x, y = np.tile(c, size)[:, None], c.repeat(size)[:, None]
     ux, uy, px, py = bx - ax, by - ay, x - ax, y - ay
-    t = ((px*ux + py*uy)/(ux*ux + uy*uy).clamp(min=1e-12)).clamp(0, 1)
-    dist = ((px - t*ux)**2 + (py - t*uy)**2).amin(1).sqrt()
+    t = np.clip((px*ux + py*uy)/np.maximum(ux*ux + uy*uy, 1e-12), 0, 1)
+    dist = np.sqrt(((px - t*ux)**2 + (py - t*uy)**2).min(1))
     side, above, below = ux*py - uy*px, ay <= y, by <= y
     winding = (above & ~below & (side > 0)).sum(1) - (below & ~above & (side < 0)).sum(1)
-    return torch.where(winding != 0, dist, -dist).view(size, size)
+    return torch.from_numpy(np.where(winding != 0, dist, -dist)).view(size, size)
 
 @lru_cache
 def _faces(): # distance fields (22, 10, 48, 48) and half widths of the pen (22, 10) in pixels
@@ -305,7 +305,7 @@ def _look(
     waves = F.interpolate(torch.eye(16).view(16, 1, 4, 4), size=28, mode='bicubic', align_corners=True).view(16, 784)
     return (a@(pixel - r['shift']) + r['bend']@waves).mT.reshape(-1, 28, 28, 2)/14
 
-# %% ../nbs/93_sources.ipynb #a5a97979
+# %% ../nbs/93_sources.ipynb #f632371f
 def _ink(
     r, # what `_dice` gives, for m digits
 ): # (m, 28, 28) float32 in [0, 1]
@@ -316,6 +316,14 @@ def _ink(
     weight, edge = r['weight'] + .5*(1 - pen), 1 + r['blur']
     return ((dist + weight[:, None, None])/edge[:, None, None] + .5).clamp(0, 1)
 
+@contextlib.contextmanager
+def _one_thread():
+    "Lets torch compute on one thread, and restores the former number: as fast for small pieces, and no waiting where cores are shared."
+    old = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try: yield
+    finally: torch.set_num_threads(old)
+
 def _draw(
     n, # how many digits
     seed, # of a generator of their own
@@ -324,8 +332,9 @@ def _draw(
 ): # (images uint8 (n, 28, 28), labels int64 (n,))
     "Draws `n` digits, each in a random font and changed at random."
     r = _dice(n, seed, **limits)
-    parts = [_ink({k: v[i] for k, v in r.items()}) for i in torch.arange(n).split(chunk)]
-    return torch.cat([(255*p).round().to(torch.uint8) for p in parts]), r['label']
+    with _one_thread():
+        parts = [_ink({k: v[i] for k, v in r.items()}).mul(255).round().to(torch.uint8) for i in torch.arange(n).split(chunk)]
+    return torch.cat(parts), r['label']
 
 # %% ../nbs/93_sources.ipynb #e005d505
 STANDIN = 'standin-v1' # the folder's name: the number is raised whenever the drawing changes
