@@ -355,7 +355,7 @@ def standin(
         os.replace(tmp/path.name, path)
     return images, labels
 
-# %% ../nbs/93_sources.ipynb #ec7905d9
+# %% ../nbs/93_sources.ipynb #0a91257f
 _failed = {} # cache folder -> why the download failed in this process
 
 def _ensure(
@@ -375,6 +375,7 @@ def _ensure(
         raise e from None
     return 'downloaded and verified'
 
+# %% ../nbs/93_sources.ipynb #3b4d3df3
 def load_images(
     source=None, # 'mnist', 'standin' or 'auto'; None: the environment's `INITCOURSE_SOURCE`, else 'auto'
     train=True, # the training images, or the test images
