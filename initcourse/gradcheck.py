@@ -5,31 +5,36 @@
 # %% auto #0
 __all__ = ['GradientError', 'Checked', 'check_grads', 'check_filled']
 
-# %% ../nbs/91_gradcheck.ipynb #e34415f5
+# %% ../nbs/91_gradcheck.ipynb #c18e0c5c
+import math
 from typing import NamedTuple
 import torch
 
-# %% ../nbs/91_gradcheck.ipynb #10f90850
-def _slopes(
+# %% ../nbs/91_gradcheck.ipynb #eb81d03a
+def _slope(
     f, # function of no arguments that returns a float, reading `flat`
     flat, # 1-d float64 tensor that `f` depends on; moved, and put back
     i, # which entry to move
     f0, # f() at the point itself
-    tol, # how much disagreement is rounding error
-): # (central difference, whether f is smooth there)
-    "Central difference of `f` in entry `i`, and whether two step sizes agree about it"
+    scale, # largest entry of the gradient
+    size, # sum of the absolute values that f() adds up
+): # (central difference, its tolerance); the tolerance is None at a kink, or where rounding hides the slope
+    "Slope of `f` in entry `i`, if two step sizes agree about it"
     x = flat[i].item()
-    h = 2**-17 * max(1., abs(x))
     def around(h):
         flat[i] = x + h; up = f()
         flat[i] = x - h; down = f()
         flat[i] = x
         return (up - down)/(2*h), (up - 2*f0 + down)/h
-    (c1, jump1), (c2, jump2) = around(h), around(h/2)
-    smooth = abs(c1 - c2) <= tol and (abs(jump1) <= tol or abs(jump2) <= .75*abs(jump1))
-    return c2, smooth
+    for k in range(4):
+        h = 2**-17*max(1., abs(x))/16**k
+        tol = 1e-6*scale + 2**-47*size/h
+        if scale and tol > 1e-3*scale: break
+        (c1, jump1), (c2, jump2) = around(h), around(h/2)
+        if abs(c1 - c2) <= tol and abs(2*jump2 - jump1) <= 2*tol: return c2, tol
+    return c2 if k else math.nan, None
 
-# %% ../nbs/91_gradcheck.ipynb #fe9a71f7
+# %% ../nbs/91_gradcheck.ipynb #d8ae0f19
 class GradientError(AssertionError):
     "A gradient is wrong; the message says which tensor, how many entries, and which is worst"
 
@@ -39,8 +44,9 @@ class Checked(NamedTuple):
     autograd: float # worst difference from autograd, relative to the largest entry of the true gradient
     differences: float # the same from central differences, over the entries that were compared
     compared: int # entries compared with central differences: not on a kink, at most `max_entries`
+    largest: float # largest entry of the true gradient; if it is 0, then passing says little
 
-# %% ../nbs/91_gradcheck.ipynb #b77563e5
+# %% ../nbs/91_gradcheck.ipynb #03473eb7
 def _draw(shape, gen):
     "Random float64 values of `shape`, none within .1 of zero"
     v = torch.randn(shape, generator=gen, dtype=torch.float64)
@@ -53,13 +59,15 @@ def _prepare(inputs, names, gen):
         if isinstance(a, tuple) and all(isinstance(o, int) for o in a): a = _draw(a, gen)
         if not isinstance(a, torch.Tensor):
             raise TypeError(f'check_grads: input {i}: a {type(a).__name__} came, a tensor or a shape (tuple of int) is wanted')
+        if a.is_complex(): raise TypeError(f'check_grads: input {i}: complex numbers are not supported')
+        if not a.isfinite().all(): raise ValueError(f'check_grads: input {i}: holds NaN or inf')
         a = a.detach().cpu().clone()
         res.append(a.double() if a.is_floating_point() else a)
     names = [f'input {i}' for i in range(len(res))] if names is None else names.split() if isinstance(names, str) else list(names)
     if len(names) != len(res): raise ValueError(f'check_grads: names: {len(names)} came for {len(res)} inputs')
     return res, names
 
-# %% ../nbs/91_gradcheck.ipynb #d6e539fe
+# %% ../nbs/91_gradcheck.ipynb #2fbc1ece
 def _at(idx, shape):
     "Flat position -> text such as '(3, 2)'; '' for a single number"
     if not shape: return ''
@@ -73,23 +81,25 @@ def _compare(name, mine, want, scale, tol, witness, shape, where):
     if bad.any():
         i = err.argmax().item()
         raise GradientError(f'{name}: {int(bad.sum())} of {len(mine)} entries differ from {witness}; worst{_at(where[i], shape)}: '
-                            f'yours {mine[i].item():.6g}, {witness} {want[i].item():.6g}')
+                            f'yours {mine[i].item():.8g}, {witness} {want[i].item():.8g}')
     return (err.max()/scale).item() if scale else 0.
 
-# %% ../nbs/91_gradcheck.ipynb #9d753ab6
+# %% ../nbs/91_gradcheck.ipynb #63742c53
 def _upstream_and_truth(forward, xs, gen):
     "Output of `forward`, a random upstream gradient for it, and autograd's gradients (None for integer inputs)"
     leaves = [x.clone().requires_grad_(x.is_floating_point()) for x in xs]
-    with torch.enable_grad(): out = forward(*[l.view_as(l) for l in leaves])
+    with torch.enable_grad(): out = forward(*[l.clone() for l in leaves])      # copies: for in-place code there is a check below
     if not isinstance(out, torch.Tensor): raise TypeError(f'check_grads: forward: a {type(out).__name__} came out, one tensor is wanted')
+    if out.dtype != torch.float64: raise TypeError(f'check_grads: forward: {out.dtype} came out, torch.float64 is wanted: is there a .float() in it?')
+    if not out.isfinite().all(): raise ValueError('check_grads: forward: the output holds NaN or inf; choose other inputs')
     if not out.requires_grad: raise ValueError('check_grads: forward: autograd finds no path from the output to any input')
     up = _draw(out.shape, gen)
     fl = [l for l in leaves if l.requires_grad]
-    gs = iter(torch.autograd.grad(out, fl, up.to(out.dtype), allow_unused=True))
+    gs = iter(torch.autograd.grad(out, fl, up, allow_unused=True))
     truth = [(g if (g := next(gs)) is not None else torch.zeros_like(l)) if l.requires_grad else None for l in leaves]
     return out.detach(), up, truth
 
-# %% ../nbs/91_gradcheck.ipynb #63cd222c
+# %% ../nbs/91_gradcheck.ipynb #a70ac87b
 def check_grads(
     forward, # forward(*inputs) -> output: one tensor of any shape
     backward, # backward(upstream, *inputs) -> a gradient for each input (a tensor alone if there is one input); None for integer inputs
@@ -102,14 +112,17 @@ def check_grads(
     """Check a hand-written backward pass in float64 against autograd and against central differences.
 
     Raises `GradientError` if a gradient is missing, has the wrong shape or a wrong value, if an input was changed, or if the two
-    witnesses disagree; `ValueError` if `forward` cannot be checked (random, no path for autograd, everywhere on a kink)."""
+    witnesses disagree; `ValueError` or `TypeError` if there is nothing to judge by (`forward` random, not float64, not finite, without a path for
+    autograd, everywhere on a kink, or with an output too large beside its slope)."""
     gen = torch.Generator().manual_seed(seed)
     xs, names = _prepare(inputs, names, gen)
     kept = [x.clone() for x in xs]
     out, up, truth = _upstream_and_truth(forward, xs, gen)
     with torch.no_grad():
         if not torch.equal(forward(*xs), out): raise ValueError('check_grads: forward: two calls with the same inputs gave two results')
-        mine = backward(up.clone(), *xs)
+        given = up.clone()
+        mine = backward(given, *xs)
+    if not torch.equal(given, up): raise GradientError('backward changed its upstream gradient in place; another box may still need it')
     mine = list(mine) if isinstance(mine, (tuple, list)) else [mine]
     if len(mine) != len(xs): raise GradientError(f'backward returned {len(mine)} gradients for {len(xs)} inputs')
     for n,x,k in zip(names, xs, kept):
@@ -120,11 +133,12 @@ def check_grads(
             if m is not None: raise GradientError(f'{n}: an input of integers has no gradient, None is wanted')
             continue
         if m is None: raise GradientError(f'{n}: no gradient came back')
+        if not isinstance(m, torch.Tensor): raise GradientError(f'{n}: a {type(m).__name__} came back, a tensor is wanted')
         if m.shape != t.shape: raise GradientError(f'{n}: the gradient has shape {tuple(m.shape)}, the input {tuple(t.shape)}')
         res[n] = _check_one(forward, xs, i, n, m.detach().double().cpu(), t, up, rtol, max_entries, gen)
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #6b0f4945
+# %% ../nbs/91_gradcheck.ipynb #c08e6abb
 def _check_one(forward, xs, i, name, mine, truth, up, rtol, max_entries, gen):
     "Check gradient `mine` of input `i` against autograd's `truth` and against central differences"
     mine, want, shape = mine.flatten(), truth.flatten(), truth.shape
@@ -133,18 +147,19 @@ def _check_one(forward, xs, i, name, mine, truth, up, rtol, max_entries, gen):
     flat = xs[i].reshape(-1).clone()
     args = [flat.view(shape) if j == i else x for j,x in enumerate(xs)]
     with torch.no_grad():
-        f = lambda: (forward(*args).double()*up).sum().item()
-        f0 = f()
-        tol = 1e-6*scale + 1e-9*max(abs(f0), 1e-3)
+        f = lambda: (forward(*args)*up).sum().item()
+        f0, size = f(), (forward(*args)*up).abs().sum().item()
         where = torch.randperm(len(flat), generator=gen)[:max_entries].sort().values.tolist()
-        found = [(j, *_slopes(f, flat, j, f0, tol)) for j in where]
-    smooth = [(j, d) for j,d,ok in found if ok]
-    if found and not smooth: raise ValueError(f'check_grads: {name}: every entry lies on a kink of forward; move the input off it')
-    where = [j for j,_ in smooth]
-    far = _compare(name, mine[where], torch.tensor([d for _,d in smooth], dtype=torch.float64), scale, tol, 'central differences', shape, where)
-    return Checked(len(mine), worst, far, len(where))
+        found = [(j, *_slope(f, flat, j, f0, scale, size)) for j in where]
+    smooth = [(j, d, tol) for j,d,tol in found if tol is not None]
+    if found and not smooth:
+        raise ValueError(f'check_grads: {name}: no entry can be compared with differences: each lies on a kink of forward, or its slope is too small beside the output')
+    where = [j for j,_,_ in smooth]
+    slopes, tols = (torch.tensor([o[k] for o in smooth], dtype=torch.float64) for k in (1, 2))
+    far = _compare(name, mine[where], slopes, scale, tols, 'central differences', shape, where)
+    return Checked(len(mine), worst, far, len(where), scale)
 
-# %% ../nbs/91_gradcheck.ipynb #00f19c80
+# %% ../nbs/91_gradcheck.ipynb #f5c307d5
 def check_filled(
     run, # run(*inputs) -> (output, back), where back() reads output.g and adds each input's gradient to its .g
     *inputs, # as for `check_grads`
@@ -154,8 +169,10 @@ def check_filled(
     "`check_grads` for code that stores gradients in `.g`, and a second run to see that they add. Raises as `check_grads` does."
     def once(up, ts):
         out, back = run(*ts)
+        if any(out is t for t in ts): raise ValueError('check_filled: run: the output is one of the inputs; return out.view_as(out)')
         out.g = up.clone()
         back()
+        if not torch.equal(out.g, up): raise GradientError('backward changed the upstream gradient out.g in place; another box may still need it')
         return [getattr(t, 'g', None) for t in ts]
     twice = []
     def backward(up, *xs):

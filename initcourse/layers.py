@@ -42,14 +42,15 @@ def relu_grad(
     "Backward pass of `relu`: add the upstream gradient, where `inp` is positive, to `inp.g`"
     add_grad(inp, out.g*(inp > 0))
 
-# %% ../nbs/03_backward.ipynb #5a9a53e8
+# %% ../nbs/03_backward.ipynb #20daab41
 def lin_grad(
     inp, # (n, n_in) input of `lin`; receives inp.g
     out, # (n, n_out) its output, with the upstream gradient in out.g
     w, # (n_in, n_out) weights; receives w.g
     b, # (n_out,) biases; receives b.g
 ):
-    "Backward pass of `lin`: add to `inp.g`, `w.g` and `b.g`"
+    "Backward pass of `lin`: add to `inp.g`, `w.g` and `b.g`. Raises `ValueError` unless `inp` has two axes."
+    if inp.ndim != 2: raise ValueError(f'lin_grad: inp: shape {tuple(inp.shape)} came, (n, n_in) is wanted')
     add_grad(inp, out.g @ w.T)
     add_grad(w, inp.T @ out.g)
     add_grad(b, out.g.sum(0))
@@ -74,11 +75,12 @@ def forward_and_backward(
     lin_grad(x, l1, w1, b1)
     return loss
 
-# %% ../nbs/03_backward.ipynb #05c114fe
+# %% ../nbs/03_backward.ipynb #f021ebea
 class Module:
     """A box of the graph with a hand-written backward pass: a subclass defines `forward(*args)` and `bwd(out, *args)`.
 
-    `bwd` reads the upstream gradient from `out.g` and adds to the `.g` of its inputs and parameters."""
+    `bwd` reads the upstream gradient from `out.g` and adds to the `.g` of its inputs and parameters. Each call allows one `backward`, as in
+    PyTorch: what was kept for it is dropped. So an object stands in one place of a net only; a weight may stand in several."""
     def __call__(self, *args):
         self.args = args
         self.out = self.forward(*args)
@@ -88,10 +90,12 @@ class Module:
     def bwd(self, out, *args): raise NotImplementedError(f'{type(self).__name__} does not define bwd')
 
     def backward(self):
-        "Run `bwd` for the latest call. Raises `RuntimeError` before the first call, or if the output has no upstream gradient in `.g`."
-        if not hasattr(self, 'out'): raise RuntimeError(f'{type(self).__name__}.backward: call the layer before its backward')
+        "Run `bwd` for the latest call, once. Raises `RuntimeError` without a new call, or if the output has no upstream gradient in `.g`."
+        if not hasattr(self, 'out'): raise RuntimeError(f'{type(self).__name__}.backward: call the layer before each backward')
         if getattr(self.out, 'g', None) is None: raise RuntimeError(f'{type(self).__name__}.backward: the output has no upstream gradient in .g')
-        self.bwd(self.out, *self.args)
+        out, args = self.out, self.args
+        del self.out, self.args
+        self.bwd(out, *args)
 
 # %% ../nbs/03_backward.ipynb #ecabab6c
 class Lin(Module):
@@ -110,7 +114,7 @@ class Mse(Module):
     def forward(self, pred, targ): return mse(pred, targ)
     def bwd(self, out, pred, targ): mse_grad(pred, targ, out)
 
-# %% ../nbs/03_backward.ipynb #bfa22313
+# %% ../nbs/03_backward.ipynb #c02b3c22
 class Net(Module):
     "Layers run one after the other, then a loss; its own backward pass is theirs in reverse"
     def __init__(self,
@@ -130,6 +134,6 @@ class Net(Module):
         for l in reversed(self.layers): l.backward()
 
     def backward(self):
-        "Backward pass from the loss, whose upstream gradient is 1 unless `out.g` holds another. Raises `RuntimeError` before the first call."
+        "Backward pass from the loss, whose upstream gradient is 1 unless `out.g` holds another. Raises `RuntimeError` without a new call."
         if hasattr(self, 'out') and getattr(self.out, 'g', None) is None: self.out.g = torch.ones_like(self.out)
         super().backward()

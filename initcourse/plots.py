@@ -116,7 +116,7 @@ def plot_ratios(
     ax.invert_yaxis(); ax.grid(axis='y', visible=False); ax.margins(x=.14)
     return fig
 
-# %% ../nbs/90_plots.ipynb #7294d0a6
+# %% ../nbs/90_plots.ipynb #2080274b
 def plot_hists(
     values, # dict: legend text -> tensor of any shape
     title, # what to see
@@ -129,7 +129,7 @@ def plot_hists(
 ):
     "Histograms of several tensors over the same bins, as outlines; returns the figure"
     fig, ax = plt.subplots()
-    flat = {k: torch.as_tensor(v).detach().float().cpu().flatten() for k,v in values.items()}
+    flat = {k: torch.as_tensor(v).detach().cpu().double().flatten() for k,v in values.items()}   # float32 counts stop at 2**24
     lo, hi = lims or (min(v.min().item() for v in flat.values()), max(v.max().item() for v in flat.values()))
     edges = torch.linspace(lo, hi, bins + 1)
     for (k,v),c in zip(flat.items(), COLORS.values()):

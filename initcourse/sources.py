@@ -219,11 +219,11 @@ def _place(
     except PermissionError: # Windows, where another process has the file open: right if what is there is right
         if _fault(root, name, spec): raise
 
-# %% ../nbs/93_sources.ipynb #de8a2837
+# %% ../nbs/93_sources.ipynb #2a3b4460
 FONTS = ('DejaVuSans DejaVuSans-Bold DejaVuSans-Oblique DejaVuSans-BoldOblique DejaVuSansMono DejaVuSansMono-Bold '
          'DejaVuSansMono-Oblique DejaVuSansMono-BoldOblique DejaVuSerif DejaVuSerif-Bold DejaVuSerif-Italic '
          'DejaVuSerif-BoldItalic STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta '
-         'cmb10 cmmi10 cmr10 cmss10 cmti10 cmtt10').split()
+         'cmb10 cmmi10 cmr10 cmss10 cmtt10').split()
 
 def _outline(
     font, # name of the font
@@ -242,7 +242,7 @@ def _outline(
     cross = e[:, 0]*e[:, 3] - e[:, 2]*e[:, 1]
     return e - np.tile(cross@(e[:, :2] + e[:, 2:])/(3*cross.sum()), 2)
 
-# %% ../nbs/93_sources.ipynb #545e3de9
+# %% ../nbs/93_sources.ipynb #38e85ab8
 def _field(
     e, # line pieces of an outline (n, 4)
     size=48, # points a side
@@ -259,7 +259,7 @@ def _field(
     return torch.from_numpy(np.where(winding != 0, dist, -dist)).view(size, size)
 
 @lru_cache
-def _faces(): # distance fields (22, 10, 48, 48) and half widths of the pen (22, 10) in pixels
+def _faces(): # distance fields (21, 10, 48, 48) and half widths of the pen (21, 10) in pixels
     "Each font's digits."
     outlines = [_outline(font, digit) for font in FONTS for digit in range(10)]
     length = lambda e: np.hypot(e[:, 2] - e[:, 0], e[:, 3] - e[:, 1]).sum()
