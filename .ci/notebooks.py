@@ -97,9 +97,11 @@ def refresh(names):
     if run('-c', 'from nbdev.doclinks import nbdev_export; nbdev_export()'): return 1
     paths = notebooks(names)
     before = {p: load(p) for p in paths}
-    env = dict(os.environ, OMP_NUM_THREADS='1', INITCOURSE_SOURCE='auto')
+    def execute_in(env): return lambda p: run(__file__, 'execute', str(p), env={**os.environ, 'INITCOURSE_SOURCE': 'auto', **env})
+    timed = [p for p in paths if any('timing' in c['metadata'].get('tags', []) for c in before[p]['cells'])]
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        failed = list(pool.map(lambda p: run(__file__, 'execute', str(p), env=env), paths))
+        failed = list(pool.map(execute_in({'OMP_NUM_THREADS': '1'}), [p for p in paths if p not in timed]))
+    failed += map(execute_in({}), timed)               # alone, with all threads, since they measure time
     if any(failed): return 1
     if run('-c', 'from nbdev.clean import nbdev_clean; nbdev_clean()'): return 1
     for p in paths:

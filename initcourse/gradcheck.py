@@ -46,7 +46,7 @@ class Checked(NamedTuple):
     compared: int # entries compared with central differences: not on a kink, at most `max_entries`
     largest: float # largest entry of the true gradient; if it is 0, then passing says little
 
-# %% ../nbs/91_gradcheck.ipynb #03473eb7
+# %% ../nbs/91_gradcheck.ipynb #2e1e24f2
 def _draw(shape, gen):
     "Random float64 values of `shape`, none within .1 of zero"
     v = torch.randn(shape, generator=gen, dtype=torch.float64)
@@ -64,7 +64,7 @@ def _prepare(inputs, names, gen):
         a = a.detach().cpu().clone()
         res.append(a.double() if a.is_floating_point() else a)
     names = [f'input {i}' for i in range(len(res))] if names is None else names.split() if isinstance(names, str) else list(names)
-    if len(names) != len(res): raise ValueError(f'check_grads: names: {len(names)} came for {len(res)} inputs')
+    if len(set(names)) != len(res): raise ValueError(f'check_grads: names: {len(set(names))} different ones came for {len(res)} inputs')
     return res, names
 
 # %% ../nbs/91_gradcheck.ipynb #2fbc1ece
@@ -99,7 +99,27 @@ def _upstream_and_truth(forward, xs, gen):
     truth = [(g if (g := next(gs)) is not None else torch.zeros_like(l)) if l.requires_grad else None for l in leaves]
     return out.detach(), up, truth
 
-# %% ../nbs/91_gradcheck.ipynb #a70ac87b
+# %% ../nbs/91_gradcheck.ipynb #5477c0a4
+def _run_backward(backward, up, xs, names):
+    "The gradients that `backward` returns, one for each input; `GradientError` if their number is wrong or if something was changed on the way"
+    given, kept = up.clone(), [x.clone() for x in xs]
+    with torch.no_grad(): mine = backward(given, *xs)
+    if not torch.equal(given, up): raise GradientError('backward changed its upstream gradient in place; another box may still need it')
+    for n,x,k in zip(names, xs, kept):
+        if not torch.equal(x, k): raise GradientError(f'{n}: backward changed this input in place')
+    mine = list(mine) if isinstance(mine, (tuple, list)) else [mine]
+    if len(mine) != len(xs): raise GradientError(f'backward returned {len(mine)} gradients for {len(xs)} inputs')
+    return mine
+
+def _check_form(name, mine, truth):
+    "Raise `GradientError` unless `mine` is a tensor of the shape of `truth`, or None for an input of integers"
+    if truth is None:
+        if mine is not None: raise GradientError(f'{name}: an input of integers has no gradient, None is wanted')
+    elif mine is None: raise GradientError(f'{name}: no gradient came back')
+    elif not isinstance(mine, torch.Tensor): raise GradientError(f'{name}: a {type(mine).__name__} came back, a tensor is wanted')
+    elif mine.shape != truth.shape: raise GradientError(f'{name}: the gradient has shape {tuple(mine.shape)}, the input {tuple(truth.shape)}')
+
+# %% ../nbs/91_gradcheck.ipynb #241f1683
 def check_grads(
     forward, # forward(*inputs) -> output: one tensor of any shape
     backward, # backward(upstream, *inputs) -> a gradient for each input (a tensor alone if there is one input); None for integer inputs
@@ -120,23 +140,12 @@ def check_grads(
     out, up, truth = _upstream_and_truth(forward, xs, gen)
     with torch.no_grad():
         if not torch.equal(forward(*xs), out): raise ValueError('check_grads: forward: two calls with the same inputs gave two results')
-        given = up.clone()
-        mine = backward(given, *xs)
-    if not torch.equal(given, up): raise GradientError('backward changed its upstream gradient in place; another box may still need it')
-    mine = list(mine) if isinstance(mine, (tuple, list)) else [mine]
-    if len(mine) != len(xs): raise GradientError(f'backward returned {len(mine)} gradients for {len(xs)} inputs')
     for n,x,k in zip(names, xs, kept):
-        if not torch.equal(x, k): raise GradientError(f'{n}: forward or backward changed this input in place')
-    res = {}
-    for i,(n,m,t) in enumerate(zip(names, mine, truth)):
-        if t is None:
-            if m is not None: raise GradientError(f'{n}: an input of integers has no gradient, None is wanted')
-            continue
-        if m is None: raise GradientError(f'{n}: no gradient came back')
-        if not isinstance(m, torch.Tensor): raise GradientError(f'{n}: a {type(m).__name__} came back, a tensor is wanted')
-        if m.shape != t.shape: raise GradientError(f'{n}: the gradient has shape {tuple(m.shape)}, the input {tuple(t.shape)}')
-        res[n] = _check_one(forward, xs, i, n, m.detach().double().cpu(), t, up, rtol, max_entries, gen)
-    return res
+        if not torch.equal(x, k): raise GradientError(f'{n}: forward changed this input in place')
+    mine = _run_backward(backward, up, xs, names)
+    for n,m,t in zip(names, mine, truth): _check_form(n, m, t)
+    return {n: _check_one(forward, xs, i, n, mine[i].detach().double().cpu(), t, up, rtol, max_entries, gen)
+            for i,(n,t) in enumerate(zip(names, truth)) if t is not None}
 
 # %% ../nbs/91_gradcheck.ipynb #c08e6abb
 def _check_one(forward, xs, i, name, mine, truth, up, rtol, max_entries, gen):
