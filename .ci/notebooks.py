@@ -91,8 +91,9 @@ def slim(nb):
 
 def refresh(names):
     from fastcore.nbio import dict2nb, write_nb
-    from initcourse.sources import read_mnist
-    read_mnist()                                       # one clear error if there is no MNIST to execute on
+    from initcourse.sources import DataError, download_mnist
+    try: download_mnist()                              # does nothing if MNIST is in the cache
+    except DataError as e: print(e); return 1
     run = lambda *cmd, **kw: subprocess.run([sys.executable, *cmd], cwd=ROOT, **kw).returncode
     if run('-c', 'from nbdev.doclinks import nbdev_export; nbdev_export()'): return 1
     paths = notebooks(names)
