@@ -102,7 +102,7 @@ def check_values_agree():
     oldest = re.search(r'torch>=([\d.]+)', s['requirements'])[1]
     if f'torch=={oldest}' not in text('.github/workflows/test.yaml'): bad.append(f'the workflow does not test torch {oldest}')
     for name in ('README.md', 'CONTRIBUTING.md'):
-        for found in re.findall(r'Python (3\.\d+)', text(name)):
+        for found in re.findall(r'Python (3\.\d+) or newer', text(name)):
             if found != low: bad.append(f'{name} speaks of Python {found}, pyproject.toml of {low}')
     if 'Apache License' not in text('LICENSE') or s['license'] != 'Apache-2.0': bad.append('LICENSE and settings.ini differ')
     if toml['tool']['nbdev']['lib_path'] != toml['project']['name']: bad.append('pyproject.toml: lib_path and name differ')
