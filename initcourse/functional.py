@@ -5,9 +5,6 @@
 # %% auto #0
 __all__ = ['lin', 'relu', 'mse']
 
-# %% ../nbs/02_forward.ipynb #4d38f0a2
-import torch
-
 # %% ../nbs/02_forward.ipynb #3642f837
 def lin(
     x, # (n, n_in) inputs

@@ -6,11 +6,10 @@
 __all__ = ['COLORS', 'house_style', 'unlabelled_axes', 'show_images', 'show_matrices', 'plot_ratios', 'plot_hists', 'plot_lines',
            'plot_bands', 'plot_graph', 'plot_broadcast']
 
-# %% ../nbs/90_plots.ipynb #2001cdea
+# %% ../nbs/90_plots.ipynb #f4c6a5a2
 import math
 import matplotlib.pyplot as plt
 import torch
-from matplotlib.colors import to_rgb
 
 # %% ../nbs/90_plots.ipynb #a038cb80
 COLORS = dict(blue='#0072B2', red='#D55E00', green='#009E73', purple='#CC79A7', orange='#E69F00', sky='#56B4E9',
