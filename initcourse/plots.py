@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLORS', 'house_style', 'unlabelled_axes', 'show_images', 'show_matrices', 'plot_ratios', 'plot_hists', 'plot_lines',
-           'plot_bands', 'plot_graph', 'plot_broadcast']
+           'plot_bands', 'plot_depth', 'plot_graph', 'plot_broadcast']
 
 # %% ../nbs/90_plots.ipynb #f4c6a5a2
 import math
@@ -160,7 +160,7 @@ def plot_lines(
     ax.legend()
     return fig
 
-# %% ../nbs/90_plots.ipynb #440b7f18
+# %% ../nbs/90_plots.ipynb #8b4a226d
 def plot_bands(
     runs, # dict: legend text -> (n_seeds, n) values
     title, # what to see
@@ -169,9 +169,11 @@ def plot_bands(
     x=None, # (n,) positions; 1 to n when None
     theory=None, # dict: legend text (one of those in `runs`) -> (n,) prediction, dashed in black
     logy=True, # logarithmic y axis?
+    ax=None, # matplotlib axes to draw into, without a legend; a new figure when None
 ):
     "For each name the mean over seeds (geometric on a log axis) and a min-max band; predictions dashed; returns the figure"
-    fig, ax = plt.subplots(figsize=(6.4, 3.8))
+    legend = ax is None
+    if legend: _, ax = plt.subplots(figsize=(6.4, 3.8))
     for (k,v),c in zip(runs.items(), COLORS.values()):
         v = torch.as_tensor(v).detach().cpu()
         xs = range(1, v.shape[1] + 1) if x is None else x
@@ -182,7 +184,32 @@ def plot_bands(
     if theory: ax.plot([], [], ls='--', color=COLORS['black'], lw=1, label='theory')
     if logy: ax.set_yscale('log')
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    ax.legend()
+    if legend: ax.legend()
+    return ax.figure
+
+# %% ../nbs/90_plots.ipynb #8bc47e94
+def plot_depth(
+    forward, # dict: legend text -> (n_seeds, depth) RMS of activations
+    backward, # dict of the same keys -> (n_seeds, depth) RMS of gradients
+    title, # what to see
+    theory_forward=None, # dict: some of the keys -> (depth,) prediction, dashed
+    theory_backward=None, # the same for the gradients
+    legend='init', # title of the legend
+):
+    "RMS of activations and of gradients by depth, log axis, mean and min-max band over seeds, theory dashed; returns the figure. Raises `ValueError` if the keys or depths differ or a value is not positive and finite."
+    if list(forward) != list(backward): raise ValueError(f'plot_depth: backward: keys {list(backward)} came, {list(forward)} are wanted')
+    for k in forward:
+        f, b = (torch.as_tensor(d[k]) for d in (forward, backward))
+        if f.ndim != 2 or f.shape[1:] != b.shape[1:]: raise ValueError(f'plot_depth: {k}: shapes {tuple(f.shape)} and {tuple(b.shape)} came, (n_seeds, depth) twice is wanted')
+        for t in (f, b):
+            if not ((t > 0) & t.isfinite()).all(): raise ValueError(f'plot_depth: {k}: a value is 0, infinite or no number; measure in float64')
+    fig, axs = plt.subplots(1, 2, figsize=(9, 3.9), sharey=True)
+    plot_bands(forward, 'activations, going up', 'layer', 'RMS (log scale)', theory=theory_forward, ax=axs[0])
+    plot_bands(backward, 'gradients, coming down', 'layer', 'RMS (log scale)', theory=theory_backward, ax=axs[1])
+    for ax in axs: ax.set_title(ax.get_title(loc='left'), loc='left', fontsize=10, fontweight='normal')
+    handles, labels = axs[0].get_legend_handles_labels()
+    fig.legend(handles, labels, title=legend, loc='outside right center')
+    fig.suptitle(title, fontsize=11, fontweight='bold', x=.01, ha='left')
     return fig
 
 # %% ../nbs/90_plots.ipynb #366e156a
