@@ -3,11 +3,11 @@
     python .ci/notebooks.py refresh [NAME ...]    execute, save, clean, and note what was executed (needs MNIST)
     python .ci/notebooks.py stale                 name the notebooks whose outputs are older than their code
 
-Each executed notebook carries in its metadata a hash of its code cells and of the package modules that it imports, and the
-data that it ran on. A cell tagged `timing` measures time, so its output differs from run to run: it keeps the committed
+Each executed notebook carries in its metadata a hash of its code cells, of the package modules that it imports and of the
+studies that it reads, and the data that it ran on. A cell tagged `timing` measures time, so its output differs from run to run: it keeps the committed
 output as long as the hash is unchanged. A cell tagged `readme` draws the figure of the README.
 """
-import ast, base64, hashlib, json, os, subprocess, sys
+import ast, base64, hashlib, json, os, re, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def modules(code):
 def plain(cell): return '\n'.join('' if l.lstrip().startswith(('%', '!')) else l for l in source(cell).splitlines())
 
 def fingerprint(nb):
-    "Hash of the code cells of `nb` and of all package modules that they import, directly or through others"
+    "Hash of the code cells of `nb`, of all package modules that they import, directly or through others, and of the studies that they read"
     code = [source(c) for c in nb['cells'] if c['cell_type'] == 'code']
     todo, seen = [m for c in nb['cells'] if c['cell_type'] == 'code' for m in modules(plain(c))], {}
     while todo:
@@ -41,7 +41,8 @@ def fingerprint(nb):
         if m in seen: continue
         seen[m] = (LIB/f'{m}.py').read_text(encoding='utf-8')
         todo += modules(seen[m])
-    text = '\0'.join(code + [f'{m}\0{seen[m]}' for m in sorted(seen)])
+    studies = sorted(set(re.findall(r'studies/\w+\.csv', '\0'.join(code))))
+    text = '\0'.join(code + [f'{m}\0{seen[m]}' for m in sorted(seen)] + [(ROOT/s).read_text(encoding='utf-8') for s in studies])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 def state(nb):
