@@ -187,22 +187,25 @@ def plot_bands(
     if legend: ax.legend()
     return ax.figure
 
-# %% ../nbs/90_plots.ipynb #8bc47e94
+# %% ../nbs/90_plots.ipynb #30f334fd
 def plot_depth(
-    forward, # dict: legend text -> (n_seeds, depth) RMS of activations
+    forward, # dict: legend text -> (n_seeds, depth) RMS of activations, or a list of (depth,)
     backward, # dict of the same keys -> (n_seeds, depth) RMS of gradients
     title, # what to see
     theory_forward=None, # dict: some of the keys -> (depth,) prediction, dashed
     theory_backward=None, # the same for the gradients
     legend='init', # title of the legend
 ):
-    "RMS of activations and of gradients by depth, log axis, mean and min-max band over seeds, theory dashed; returns the figure. Raises `ValueError` if the keys or depths differ or a value is not positive and finite."
-    if list(forward) != list(backward): raise ValueError(f'plot_depth: backward: keys {list(backward)} came, {list(forward)} are wanted')
+    "RMS of activations and of gradients by depth, log axis, mean and min-max band over seeds, theory dashed; returns the figure. Raises `ValueError` if keys or depths differ, theory is for another key or depth, or a value is not positive and finite."
+    if not forward or list(forward) != list(backward): raise ValueError(f'plot_depth: forward, backward: keys {list(forward)} and {list(backward)} came, the same ones twice are wanted')
+    forward, backward = ({k: torch.stack([torch.as_tensor(r).detach().cpu().double() for r in v]) for k,v in d.items()} for d in (forward, backward))
     for k in forward:
-        f, b = (torch.as_tensor(d[k]) for d in (forward, backward))
+        f, b = forward[k], backward[k]
         if f.ndim != 2 or f.shape[1:] != b.shape[1:]: raise ValueError(f'plot_depth: {k}: shapes {tuple(f.shape)} and {tuple(b.shape)} came, (n_seeds, depth) twice is wanted')
         for t in (f, b):
             if not ((t > 0) & t.isfinite()).all(): raise ValueError(f'plot_depth: {k}: a value is 0, infinite or no number; measure in float64')
+    for k,v in {**(theory_forward or {}), **(theory_backward or {})}.items():
+        if k not in forward or len(v) != forward[k].shape[1]: raise ValueError(f'plot_depth: theory: {k!r} of length {len(v)} came, one of {list(forward)} and its depth are wanted')
     fig, axs = plt.subplots(1, 2, figsize=(9, 3.9), sharey=True)
     plot_bands(forward, 'activations, going up', 'layer', 'RMS (log scale)', theory=theory_forward, ax=axs[0])
     plot_bands(backward, 'gradients, coming down', 'layer', 'RMS (log scale)', theory=theory_backward, ax=axs[1])
