@@ -76,6 +76,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'initcourse.losses._check_scores': ('cross_entropy.html#_check_scores', 'initcourse/losses.py'),
                                    'initcourse.losses._check_targets': ('cross_entropy.html#_check_targets', 'initcourse/losses.py'),
                                    'initcourse.losses._pick': ('cross_entropy.html#_pick', 'initcourse/losses.py'),
+                                   'initcourse.losses._wide': ('cross_entropy.html#_wide', 'initcourse/losses.py'),
                                    'initcourse.losses.cross_entropy': ('cross_entropy.html#cross_entropy', 'initcourse/losses.py'),
                                    'initcourse.losses.cross_entropy_grad': ( 'cross_entropy.html#cross_entropy_grad',
                                                                              'initcourse/losses.py'),

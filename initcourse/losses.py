@@ -5,50 +5,65 @@
 # %% auto #0
 __all__ = ['logsumexp', 'softmax', 'log_softmax', 'nll', 'cross_entropy', 'cross_entropy_grad', 'CrossEntropy']
 
-# %% ../nbs/04_cross_entropy.ipynb #883653b8
+# %% ../nbs/04_cross_entropy.ipynb #44b77d93
+import operator
 import torch
 from .layers import Module, add_grad
 
-# %% ../nbs/04_cross_entropy.ipynb #0f0bb4ed
+# %% ../nbs/04_cross_entropy.ipynb #7d54a58a
 def _check_scores(name, arg, x, dim):
-    "Raise, for the function `name`, unless its `arg` is a floating-point tensor with at least one entry along axis `dim`"
+    "`dim` as an int; an error, in the name of the function `name`, unless `arg` is a floating-point tensor with entries along that axis"
     if not isinstance(x, torch.Tensor): raise TypeError(f'{name}: {arg}: {type(x).__name__} came, a tensor is wanted')
     if not x.is_floating_point(): raise TypeError(f'{name}: {arg}: a tensor of {x.dtype} came, floating point is wanted')
-    if type(dim) is not int: raise TypeError(f'{name}: dim: {type(dim).__name__} came, an int is wanted')
+    if x.ndim == 0: raise ValueError(f'{name}: {arg}: a single number came, a tensor with at least one axis is wanted')
+    if isinstance(dim, bool) or not hasattr(dim, '__index__'): raise TypeError(f'{name}: dim: {type(dim).__name__} came, an int is wanted')
+    dim = operator.index(dim)
     if not -x.ndim <= dim < x.ndim: raise ValueError(f'{name}: dim: {dim} came for {arg} of shape {tuple(x.shape)}, one of its axes is wanted')
     if x.shape[dim] == 0: raise ValueError(f'{name}: {arg}: shape {tuple(x.shape)} came, at least one class along axis {dim} is wanted')
+    return dim
 
-# %% ../nbs/04_cross_entropy.ipynb #faaa8ea3
+def _wide(x):
+    "`x` in float32 if its dtype is narrower, else `x` itself"
+    return x.float() if x.dtype.itemsize < 4 else x
+
+# %% ../nbs/04_cross_entropy.ipynb #28c7bb4e
 def logsumexp(
-    x, # floating-point tensor of any shape
+    x, # floating-point tensor with at least one axis; float16 and bfloat16 are computed in float32
     dim=-1, # axis to sum over: int
-): # tensor of the shape of `x` without axis `dim`
+): # tensor of the shape of `x` without axis `dim`, of its dtype
     "`log(sum(exp(x)))` without overflow. Raises `TypeError` unless `x` is floating point, `ValueError` for an axis that is missing or empty."
-    _check_scores('logsumexp', 'x', x, dim)
-    m = x.detach().amax(dim, keepdim=True)
+    dim = _check_scores('logsumexp', 'x', x, dim)
+    wide = _wide(x)
+    m = wide.detach().amax(dim, keepdim=True)
     m = torch.where(m.isfinite(), m, 0.)          # inf - inf would be nan
-    return (x - m).exp().sum(dim).log() + m.squeeze(dim)
+    return ((wide - m).exp().sum(dim).log() + m.squeeze(dim)).to(x.dtype)
 
-# %% ../nbs/04_cross_entropy.ipynb #1f4220dc
+# %% ../nbs/04_cross_entropy.ipynb #554b0a65
 def softmax(
-    x, # floating-point tensor of any shape: logits
+    x, # logits: floating-point tensor with at least one axis; float16 and bfloat16 are computed in float32
     dim=-1, # axis of the classes: int
-): # tensor of the shape of `x`: probabilities, which add up to 1 along `dim`
-    "`exp(x)/sum(exp(x))` without overflow. Raises `TypeError` unless `x` is floating point, `ValueError` for an axis that is missing or empty."
-    _check_scores('softmax', 'x', x, dim)
-    e = (x - x.detach().amax(dim, keepdim=True)).exp()
-    return e/e.sum(dim, keepdim=True)
+): # tensor of the shape and dtype of `x`: probabilities, which add up to 1 along `dim`
+    """`exp(x)/sum(exp(x))` without overflow; nan for a row with inf or nan, or of -inf alone, as in PyTorch.
+
+    Raises `TypeError` unless `x` is floating point, `ValueError` for an axis that is missing or empty."""
+    dim = _check_scores('softmax', 'x', x, dim)
+    wide = _wide(x)
+    e = (wide - wide.detach().amax(dim, keepdim=True)).exp()
+    return (e/e.sum(dim, keepdim=True)).to(x.dtype)
 
 def log_softmax(
-    x, # floating-point tensor of any shape: logits
+    x, # logits: floating-point tensor with at least one axis; float16 and bfloat16 are computed in float32
     dim=-1, # axis of the classes: int
-): # tensor of the shape of `x`: log-probabilities, none above 0 but by rounding
-    "`log(softmax(x))` with no digits lost. Raises `TypeError` unless `x` is floating point, `ValueError` for an axis that is missing or empty."
-    _check_scores('log_softmax', 'x', x, dim)
-    x = x - x.detach().amax(dim, keepdim=True)
-    return x - x.exp().sum(dim, keepdim=True).log()
+): # tensor of the shape and dtype of `x`: log-probabilities, none above 0
+    """`log(softmax(x))` without overflow, and without the digits that subtracting `logsumexp` loses; nan where `softmax` is nan.
 
-# %% ../nbs/04_cross_entropy.ipynb #2bdb7b2c
+    Raises `TypeError` unless `x` is floating point, `ValueError` for an axis that is missing or empty."""
+    dim = _check_scores('log_softmax', 'x', x, dim)
+    wide = _wide(x)
+    wide = wide - wide.detach().amax(dim, keepdim=True)
+    return (wide - wide.exp().sum(dim, keepdim=True).log()).to(x.dtype)
+
+# %% ../nbs/04_cross_entropy.ipynb #8568dead
 def _check_targets(name, arg, scores, targ, reduction):
     "The class numbers `targ` as int64, or an error for what does not fit `scores`, the argument `arg` of the function `name`"
     if reduction not in ('mean', 'sum', 'none'): raise ValueError(f"{name}: reduction: {reduction!r} came, 'mean', 'sum' or 'none' is wanted")
@@ -68,46 +83,52 @@ def _check_targets(name, arg, scores, targ, reduction):
         raise ValueError(f'{name}: targ: {targ[i].item()} came at position {i}, 0 to {c - 1} is wanted')
     return t
 
-def _pick(log_probs, t, reduction):
-    "The mean, the sum or each of `-log_probs[i, t[i]]`"
+def _pick(log_probs, t, reduction, dtype):
+    "The mean, the sum or each of `-log_probs[i, t[i]]`, rounded to `dtype` at the end"
     loss = -log_probs[torch.arange(len(t), device=t.device), t]
-    return loss if reduction == 'none' else loss.mean() if reduction == 'mean' else loss.sum()
+    return (loss if reduction == 'none' else loss.mean() if reduction == 'mean' else loss.sum()).to(dtype)
 
-# %% ../nbs/04_cross_entropy.ipynb #15f7709e
+# %% ../nbs/04_cross_entropy.ipynb #5d172bcc
 def nll(
     log_probs, # (n, classes) log-probabilities: the output of `log_softmax`, not of `softmax`
     targ, # (n,) class numbers from 0 to classes-1, any integer dtype, on the same device
     reduction='mean', # 'mean' or 'sum' over the rows, or 'none': a loss for each row
-): # loss in nats: without dimensions, or (n,) for 'none'
+): # loss in nats, of the dtype of `log_probs`: without dimensions, or (n,) for 'none'
     "Negative log-likelihood of the classes `targ`. Raises `ValueError` or `TypeError` for what does not fit, or for the mean of an empty batch."
-    return _pick(log_probs, _check_targets('nll', 'log_probs', log_probs, targ, reduction), reduction)
+    t = _check_targets('nll', 'log_probs', log_probs, targ, reduction)
+    return _pick(_wide(log_probs), t, reduction, log_probs.dtype)
 
 def cross_entropy(
     logits, # (n, classes) scores, any floating-point numbers; -inf rules a class out
     targ, # (n,) class numbers from 0 to classes-1, any integer dtype, on the same device
     reduction='mean', # 'mean' or 'sum' over the rows, or 'none': a loss for each row
-): # loss in nats: without dimensions, or (n,) for 'none'
-    "`nll(log_softmax(logits), targ)`. Raises `ValueError` or `TypeError` for what does not fit, or for the mean of an empty batch."
-    t = _check_targets('cross_entropy', 'logits', logits, targ, reduction)
-    return _pick(log_softmax(logits), t, reduction)
+): # loss in nats, of the dtype of `logits`: without dimensions, or (n,) for 'none'
+    """`nll(log_softmax(logits), targ)`; inf where the right class is ruled out, nan where `softmax` is nan.
 
-# %% ../nbs/04_cross_entropy.ipynb #c72c0fdb
+    Raises `ValueError` or `TypeError` for what does not fit, or for the mean of an empty batch."""
+    t = _check_targets('cross_entropy', 'logits', logits, targ, reduction)
+    return _pick(log_softmax(_wide(logits)), t, reduction, logits.dtype)
+
+# %% ../nbs/04_cross_entropy.ipynb #49a908a5
 def cross_entropy_grad(
     logits, # (n, classes) scores; receives logits.g
     targ, # (n,) class numbers
     loss, # the output of `cross_entropy`, with its upstream gradient in loss.g
     reduction='mean', # the one with which `loss` was computed
 ):
-    "Add (p - y)/n, times the upstream gradient, to `logits.g`. Raises as `cross_entropy` does, and `ValueError` without a fitting `loss.g`."
+    """Add (p - y)/n, times the upstream gradient, to `logits.g`, in the dtype of `logits`; finite also where the right class is ruled out.
+
+    Raises as `cross_entropy` does, and `ValueError` unless `loss.g` is a tensor of the shape of the loss."""
     t = _check_targets('cross_entropy_grad', 'logits', logits, targ, reduction)
     up, want = getattr(loss, 'g', None), (len(t),) if reduction == 'none' else ()
-    if up is None or up.shape != want:
-        raise ValueError(f'cross_entropy_grad: loss: its .g is {None if up is None else f"of shape {tuple(up.shape)}"}, shape {want} is wanted')
-    p = softmax(logits)
+    if not isinstance(up, torch.Tensor) or up.shape != want:
+        came = f'a tensor of shape {tuple(up.shape)}' if isinstance(up, torch.Tensor) else f'of type {type(up).__name__}'
+        raise ValueError(f'cross_entropy_grad: loss: its .g is {came}, a tensor of shape {want} is wanted')
+    p, up = softmax(_wide(logits)), _wide(up)
     y = torch.zeros_like(p)
     y[torch.arange(len(t), device=t.device), t] = 1
     if reduction == 'mean': up = up/len(t)
-    add_grad(logits, (p - y)*up.reshape(-1, 1))
+    add_grad(logits, ((p - y)*up.reshape(-1, 1)).to(logits.dtype))
 
 # %% ../nbs/04_cross_entropy.ipynb #31673c14
 class CrossEntropy(Module):
