@@ -6,11 +6,10 @@
 __all__ = ['gain', 'Fans', 'fans', 'kaiming_normal_', 'kaiming_uniform_', 'xavier_normal_', 'xavier_uniform_', 'init_weights_',
            'rms_by_depth']
 
-# %% ../nbs/05_kaiming.ipynb #e77ca635
+# %% ../nbs/05_kaiming.ipynb #fba4a912
 import copy, math, numbers, operator
 from typing import NamedTuple
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 # %% ../nbs/05_kaiming.ipynb #de332682

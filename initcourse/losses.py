@@ -10,14 +10,14 @@ import operator
 import torch
 from .layers import Module, add_grad
 
-# %% ../nbs/04_cross_entropy.ipynb #7d54a58a
+# %% ../nbs/04_cross_entropy.ipynb #ed3d63c7
 def _check_scores(name, arg, x, dim):
     "`dim` as an int; an error, in the name of the function `name`, unless `arg` is a floating-point tensor with entries along that axis"
     if not isinstance(x, torch.Tensor): raise TypeError(f'{name}: {arg}: {type(x).__name__} came, a tensor is wanted')
     if not x.is_floating_point(): raise TypeError(f'{name}: {arg}: a tensor of {x.dtype} came, floating point is wanted')
     if x.ndim == 0: raise ValueError(f'{name}: {arg}: a single number came, a tensor with at least one axis is wanted')
-    if isinstance(dim, bool) or not hasattr(dim, '__index__'): raise TypeError(f'{name}: dim: {type(dim).__name__} came, an int is wanted')
-    dim = operator.index(dim)
+    try: dim = operator.index(None if isinstance(dim, bool) else dim)
+    except TypeError: raise TypeError(f'{name}: dim: {type(dim).__name__} came, an int is wanted') from None
     if not -x.ndim <= dim < x.ndim: raise ValueError(f'{name}: dim: {dim} came for {arg} of shape {tuple(x.shape)}, one of its axes is wanted')
     if x.shape[dim] == 0: raise ValueError(f'{name}: {arg}: shape {tuple(x.shape)} came, at least one class along axis {dim} is wanted')
     return dim
