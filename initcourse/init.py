@@ -206,7 +206,7 @@ def init_weights_(
             if l.bias is not None: nn.init.constant_(l.bias, bias)
     return model
 
-# %% ../nbs/05_kaiming.ipynb #c958899b
+# %% ../nbs/05_kaiming.ipynb #bfc4aaec
 def _rms(t):
     "Root mean square in float64 on the CPU: squares neither overflow nor vanish"
     return t.detach().abs().cpu().double().square().mean().sqrt()
@@ -218,6 +218,7 @@ def rms_by_depth(
     seed=0, # of those numbers
 ): # two (len(layers),) float64 tensors on the CPU: RMS of each layer's output, RMS of the gradient that each layer hands down to its input
     "How signal and gradient change from layer to layer. No parameter gets a gradient. Raises `ValueError` without layers, for an `x` that is not floating point, an `upstream` of another shape, or a layer through which no gradient flows."
+    if not hasattr(layers, '__iter__'): raise ValueError(f'rms_by_depth: layers: {type(layers).__name__} came, a list of layers is wanted')
     layers = list(layers)
     if not layers: raise ValueError('rms_by_depth: layers: none came')
     if not isinstance(x, torch.Tensor) or not x.is_floating_point(): raise ValueError(f'rms_by_depth: x: {getattr(x, "dtype", type(x).__name__)} came, a floating-point tensor is wanted')
