@@ -161,7 +161,7 @@ def xavier_uniform_(
 
 for _f in (kaiming_normal_, kaiming_uniform_, xavier_normal_, xavier_uniform_): _f.takes_layers = True      # `init_weights_` hands them the layer
 
-# %% ../nbs/05_kaiming.ipynb #f32b691f
+# %% ../nbs/05_kaiming.ipynb #c35fceec
 def _init_layers(model, bias):
     "The layers of `model` that `init_weights_` is to fill, by name. Raises `ValueError` as it does."
     apart = {id(m) for a in model.modules() if isinstance(a, nn.MultiheadAttention) for m in a.modules()}
@@ -182,7 +182,7 @@ def init_weights_(
 ): # `model`
     """Fill the weights of all linear, bilinear and convolutional layers, frozen ones too, and set their biases. All else stays as it is: embeddings, recurrent layers, attention, normalization, and weights
     tied to those; a weight that several layers share is drawn once. To be called once for the model, not through `model.apply`. Raises `TypeError` or `ValueError` for arguments that do not fit, if there is no such layer, or
-    one without shape (lazy) or with a computed weight (parametrized). If anything is raised, by `fill` too, the weights are as they were."""
+    one without shape (lazy) or with a computed weight (parametrized). If anything is raised, by `fill` too, the weights are as they were (for which a copy is kept during the call)."""
     if not isinstance(model, nn.Module): raise TypeError(f'init_weights_: model: {type(model).__name__} came, an nn.Module is wanted')
     if not callable(fill): raise TypeError(f'init_weights_: fill: {fill!r} came, a function is wanted')
     if not (bias is None or isinstance(bias, numbers.Real)): raise TypeError(f'init_weights_: bias: {bias!r} came, a number or None is wanted')
@@ -194,7 +194,7 @@ def init_weights_(
         with torch.no_grad():
             for l in layers:
                 if id(l.weight) not in done:
-                    if not ours: saved.append((l.weight, l.weight.clone()))
+                    saved.append((l.weight, l.weight.clone()))
                     fill(l if ours else l.weight, **kwargs)
                     done.add(id(l.weight))
     except Exception:
