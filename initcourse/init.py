@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-# %% ../nbs/05_kaiming.ipynb #de332682
+# %% ../nbs/05_kaiming.ipynb #09ec306a
 _NAMED = dict(linear=1., identity=1., conv1d=1., conv2d=1., conv3d=1., conv_transpose1d=1., conv_transpose2d=1., conv_transpose3d=1.,
               sigmoid=1., tanh=5/3, relu=math.sqrt(2.), leaky_relu=math.sqrt(2/(1 + .01**2)), selu=3/4)
 
@@ -22,13 +22,15 @@ def gain(
     """The gain of an activation function: sqrt(2/(1 + slope**2)) for a slope (He et al., 2015); for a function f, 1/sqrt(E[f(z)**2])
     with z from N(0, 1), by quadrature to four digits; for a name, the value that PyTorch gives it. Raises `ValueError` for anything else."""
     if isinstance(nonlinearity, str):
-        if nonlinearity not in _NAMED: raise ValueError(f'gain: nonlinearity: {nonlinearity!r} came, a slope, a function such as F.{nonlinearity}, or one of {", ".join(_NAMED)} is wanted')
+        if nonlinearity not in _NAMED:
+            raise ValueError(f'gain: nonlinearity: {nonlinearity!r} came, a slope, a function such as F.{nonlinearity}, or one of {", ".join(_NAMED)} is wanted')
         return _NAMED[nonlinearity]
     if isinstance(nonlinearity, numbers.Real) and not isinstance(nonlinearity, bool):
         slope = float(nonlinearity)
         if not math.isfinite(slope): raise ValueError(f'gain: nonlinearity: {slope} came, a finite slope is wanted')
         return math.sqrt(2/(1 + slope*slope))
-    if not callable(nonlinearity) or isinstance(nonlinearity, type): raise ValueError(f'gain: nonlinearity: {nonlinearity!r} came, a slope, a function or a name is wanted')
+    if not callable(nonlinearity) or isinstance(nonlinearity, type):
+        raise ValueError(f'gain: nonlinearity: {nonlinearity!r} came, a slope, a function or a name is wanted')
     f = copy.deepcopy(nonlinearity).cpu().double().eval() if isinstance(nonlinearity, nn.Module) else nonlinearity
     z = torch.linspace(-12, 12, 2**17 + 1, dtype=torch.float64, device='cpu')
     with torch.no_grad(), torch.random.fork_rng(devices=[]): a, some = f(z.clone()), f(z[::1000].clone())
@@ -39,12 +41,13 @@ def gain(
     if not 0 < square < math.inf: raise ValueError(f'gain: nonlinearity: its mean square for N(0, 1) is {square}, a positive number is wanted')
     return 1/math.sqrt(square)
 
-# %% ../nbs/05_kaiming.ipynb #8c8d6634
+# %% ../nbs/05_kaiming.ipynb #f901b0ed
 class Fans(NamedTuple):
     "How many products an output sums, and how many an input feeds; averages over positions where a stride makes them differ"
     fan_in: float
     fan_out: float
 
+# %% ../nbs/05_kaiming.ipynb #9779cd67
 def _geometry(
     w, # layer or weight
     groups, transposed, stride, # as in `fans`
@@ -52,31 +55,40 @@ def _geometry(
     "What `fans` has to know; of a layer nothing is read but its sizes. Raises as `fans` does."
     conv = isinstance(w, nn.modules.conv._ConvNd)
     if conv or isinstance(w, (nn.Linear, nn.Bilinear)):
-        if not (groups == 1 and stride == 1 and not transposed): raise ValueError(f'fans: groups, transposed, stride: came together with a {type(w).__name__}, which knows them itself')
-        if any(isinstance(p, nn.parameter.UninitializedTensorMixin) for p in w.parameters()): raise ValueError(f'fans: w: a {type(w).__name__} without shape came; run one batch through the model first')
+        if not (groups == 1 and stride == 1 and not transposed):
+            raise ValueError(f'fans: groups, transposed, stride: came together with a {type(w).__name__}, which knows them itself')
+        if any(isinstance(p, nn.parameter.UninitializedTensorMixin) for p in w.parameters()):
+            raise ValueError(f'fans: w: a {type(w).__name__} without shape came; run one batch through the model first')
         if isinstance(w, nn.Linear): return (w.out_features, w.in_features), 1, False, 1
         if isinstance(w, nn.Bilinear): return (w.out_features, w.in1_features, w.in2_features), 1, False, (1,)
         first, second = (w.in_channels, w.out_channels) if w.transposed else (w.out_channels, w.in_channels)
         return (first, second//w.groups, *w.kernel_size), w.groups, w.transposed, w.stride
-    if not isinstance(w, torch.Tensor): raise TypeError(f'fans: w: {type(w).__name__} came, a weight or a linear, bilinear or convolutional layer is wanted')
-    if isinstance(w, nn.parameter.UninitializedTensorMixin): raise ValueError('fans: w: a lazy weight without shape came; run one batch through the model first')
+    if not isinstance(w, torch.Tensor):
+        raise TypeError(f'fans: w: {type(w).__name__} came, a weight or a linear, bilinear or convolutional layer is wanted')
+    if isinstance(w, nn.parameter.UninitializedTensorMixin):
+        raise ValueError('fans: w: a lazy weight without shape came; run one batch through the model first')
     if not w.is_floating_point(): raise ValueError(f'fans: w: {w.dtype} came, a floating-point weight is wanted')
     return tuple(w.shape), groups, transposed, stride
 
+# %% ../nbs/05_kaiming.ipynb #a5a15da5
 def fans(
     w, # layer (`nn.Linear`, `nn.Bilinear`, any convolution), or weight: (n_out, n_in/groups, ...), transposed (n_in, n_out/groups, ...)
     groups=1, # groups of the convolution, if `w` is a weight
     transposed=False, # is `w` the weight of a transposed convolution?
     stride=1, # its stride: int, or one for each axis of the kernel
 ) -> Fans: # (fan_in, fan_out)
-    """fan_in and fan_out, by counting products. For a bare weight as `torch.nn.init` has it. Of a layer, or with `groups=`, `transposed=`, `stride=`, it differs from
-    that in: fan_out of grouped convolutions (divided by groups) and of strided ones (by the product of the strides); both fans of transposed ones (exchanged, and fan_in divided so). Example:
-    `Conv2d(64, 64, 3, groups=64)` has (9, 9), in torch (9, 576). Fans may be fractions. Padding is not seen; fan_out of `nn.Bilinear` is that of its first input.
-    Raises `TypeError` unless `w` is a layer or a weight, `ValueError` for a weight of less than two axes, of integers, or without shape, or if the rest does not fit."""
+    """fan_in and fan_out, by counting products. For a bare weight as `torch.nn.init` has it.
+
+    Of a layer, or with `groups=`, `transposed=`, `stride=`, it differs from that in: fan_out of grouped convolutions (divided by groups) and of
+    strided ones (by the product of the strides); both fans of transposed ones (exchanged, and fan_in divided so). Example: `Conv2d(64, 64, 3,
+    groups=64)` has (9, 9), in torch (9, 576). Fans may be fractions. Padding is not seen; fan_out of `nn.Bilinear` is that of its first input.
+    Raises `TypeError` unless `w` is a layer or a weight, `ValueError` for a weight of less than two axes, of integers, or without shape, or
+    if the rest does not fit."""
     shape, groups, transposed, stride = _geometry(w, groups, transposed, stride)
     axes = len(shape) - 2
     if axes < 0: raise ValueError(f'fans: w: shape {shape} came, (n_out, n_in, ...) with two axes or more is wanted')
-    if transposed not in (True, False) or (transposed and not axes): raise ValueError(f'fans: transposed: {transposed!r} came for a weight of shape {shape}')
+    if transposed not in (True, False) or (transposed and not axes):
+        raise ValueError(f'fans: transposed: {transposed!r} came for a weight of shape {shape}')
     try:
         groups = operator.index(groups)
         stride = tuple(operator.index(s) for s in stride) if isinstance(stride, (tuple, list)) else (operator.index(stride),)*axes
@@ -88,7 +100,7 @@ def fans(
     if there == int(there): there = int(there)
     return Fans(there, here) if transposed else Fans(here, there)
 
-# %% ../nbs/05_kaiming.ipynb #83dec1bb
+# %% ../nbs/05_kaiming.ipynb #ed960b85
 def _fill_(
     w, # layer or weight, as in `fans`
     std, # std of the weights
@@ -98,7 +110,8 @@ def _fill_(
     "Fill a weight in place. Raises `ValueError` for a layer whose weight is computed from others: what is written there would be lost."
     t = w
     if isinstance(w, nn.Module):
-        if 'weight' not in w._parameters: raise ValueError(f'init: w: the weight of the {type(w).__name__} is computed from others (parametrized, or under weight_norm); initialize first')
+        if 'weight' not in w._parameters:
+            raise ValueError(f'init: w: the weight of the {type(w).__name__} is computed from others (parametrized, or under weight_norm); initialize first')
         t = w.weight
     with torch.no_grad():
         if uniform: t.uniform_(-math.sqrt(3.)*std, math.sqrt(3.)*std, generator=generator)
@@ -118,7 +131,7 @@ def _xavier_std(w, gain, *geometry):
     both = sum(fans(w, *geometry))
     return gain*math.sqrt(2/both) if both else 0.
 
-# %% ../nbs/05_kaiming.ipynb #5777c960
+# %% ../nbs/05_kaiming.ipynb #713fd4dd
 def kaiming_normal_(
     w, # layer or weight, as in `fans`
     a=0., # negative slope of the leaky ReLU that follows; 0 for ReLU
@@ -127,7 +140,10 @@ def kaiming_normal_(
     generator=None, # random generator; the global one when None
     groups=1, transposed=False, stride=1, # of a convolution whose bare weight is given, as in `fans`
 ): # `w`, filled in place
-    "Fill with N(0, gain**2/fan) (He et al., 2015). Draws as `torch.nn.init.kaiming_normal_` where both see the same fan (see `fans`). Raises as `fans` and `gain` do, and `ValueError` for another mode, or a layer whose weight is computed."
+    """Fill with N(0, gain**2/fan) (He et al., 2015).
+
+    Draws as `torch.nn.init.kaiming_normal_` where both see the same fans (see `fans`). Raises as `fans` and `gain` do, and `ValueError` for another mode, or a layer whose
+    weight is computed."""
     return _fill_(w, _kaiming_std(w, a, mode, nonlinearity, groups, transposed, stride), False, generator)
 
 def kaiming_uniform_(
@@ -138,16 +154,22 @@ def kaiming_uniform_(
     generator=None, # random generator; the global one when None
     groups=1, transposed=False, stride=1, # of a convolution whose bare weight is given, as in `fans`
 ): # `w`, filled in place
-    "Fill with U(-c, c), c = gain*sqrt(3/fan) (He et al., 2015). Draws as `torch.nn.init.kaiming_uniform_` where both see the same fan. Raises as `kaiming_normal_`."
+    """Fill with U(-c, c), c = gain*sqrt(3/fan) (He et al., 2015).
+
+    Draws as `torch.nn.init.kaiming_uniform_` where both see the same fan (see `fans`). Raises as `kaiming_normal_`."""
     return _fill_(w, _kaiming_std(w, a, mode, nonlinearity, groups, transposed, stride), True, generator)
 
+# %% ../nbs/05_kaiming.ipynb #b85585a5
 def xavier_normal_(
     w, # layer or weight, as in `fans`
     gain=1., # of the activation function
     generator=None, # random generator; the global one when None
     groups=1, transposed=False, stride=1, # of a convolution whose bare weight is given, as in `fans`
 ): # `w`, filled in place
-    "Fill with N(0, gain**2*2/(fan_in + fan_out)) (Glorot and Bengio, 2010). Draws as `torch.nn.init.xavier_normal_` where both see the same fans (see `fans`). Raises as `fans`, and `ValueError` for a bad gain, or a layer whose weight is computed."
+    """Fill with N(0, gain**2*2/(fan_in + fan_out)) (Glorot and Bengio, 2010).
+
+    Draws as `torch.nn.init.xavier_normal_` where both see the same fans (see `fans`). Raises as `fans` does, and `ValueError` for a bad gain, or a layer whose
+    weight is computed."""
     return _fill_(w, _xavier_std(w, gain, groups, transposed, stride), False, generator)
 
 def xavier_uniform_(
@@ -156,39 +178,51 @@ def xavier_uniform_(
     generator=None, # random generator; the global one when None
     groups=1, transposed=False, stride=1, # of a convolution whose bare weight is given, as in `fans`
 ): # `w`, filled in place
-    "Fill with U(-c, c), c = gain*sqrt(6/(fan_in + fan_out)) (Glorot and Bengio, 2010). Draws as `torch.nn.init.xavier_uniform_` where both see the same fans. Raises as `xavier_normal_`."
+    """Fill with U(-c, c), c = gain*sqrt(6/(fan_in + fan_out)) (Glorot and Bengio, 2010).
+
+    Draws as `torch.nn.init.xavier_uniform_` where both see the same fans (see `fans`). Raises as `xavier_normal_`."""
     return _fill_(w, _xavier_std(w, gain, groups, transposed, stride), True, generator)
 
 for _f in (kaiming_normal_, kaiming_uniform_, xavier_normal_, xavier_uniform_): _f.takes_layers = True      # `init_weights_` hands them the layer
 
-# %% ../nbs/05_kaiming.ipynb #c35fceec
+# %% ../nbs/05_kaiming.ipynb #9c83432e
 def _init_layers(model, bias):
     "The layers of `model` that `init_weights_` is to fill, by name. Raises `ValueError` as it does."
     apart = {id(m) for a in model.modules() if isinstance(a, nn.MultiheadAttention) for m in a.modules()}
-    layers = {n or 'the layer': m for n,m in model.named_modules() if isinstance(m, (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)) and id(m) not in apart}
+    layers = {n or 'the layer': m for n,m in model.named_modules() if isinstance(m,
+            (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)) and id(m) not in apart}
     for name,l in layers.items():
         if 'weight' not in l._parameters or (bias is not None and 'bias' not in l._parameters):
             raise ValueError(f'init_weights_: model: weight or bias of {name} is computed from others (parametrized, or under weight_norm); initialize first')
-        if any(isinstance(p, nn.parameter.UninitializedTensorMixin) for p in l.parameters()): raise ValueError(f'init_weights_: model: {name} is lazy and has no shape yet; run one batch through the model first')
-        if any(p.is_inference() for p in l.parameters()) and not torch.is_inference_mode_enabled(): raise ValueError(f'init_weights_: model: {name} was made in inference mode and cannot be changed outside it')
+        if any(isinstance(p, nn.parameter.UninitializedTensorMixin) for p in l.parameters()):
+            raise ValueError(f'init_weights_: model: {name} is lazy and has no shape yet; run one batch through the model first')
+        if any(p.is_inference() for p in l.parameters()) and not torch.is_inference_mode_enabled():
+            raise ValueError(f'init_weights_: model: {name} was made in inference mode and cannot be changed outside it')
         fans(l)
     return layers
 
+# %% ../nbs/05_kaiming.ipynb #f66a5faf
 def init_weights_(
     model, # `nn.Module`: a model, or one layer
-    fill=kaiming_normal_, # a function of this module, or a partial of one: called with each layer; any other, such as one of `torch.nn.init` or a lambda: with each weight
+    fill=kaiming_normal_, # one of this module's, or a partial: called with each layer; any other, say of `torch.nn.init`: with each weight
     bias=0., # what biases are set to; left as they are when None
     **kwargs, # passed on to `fill`
 ): # `model`
-    """Fill the weights of all linear, bilinear and convolutional layers, frozen ones too, and set their biases. All else stays as it is: embeddings, recurrent layers, attention, normalization, and weights
-    tied to those; a weight that several layers share is drawn once. To be called once for the model, not through `model.apply`. Raises `TypeError` or `ValueError` for arguments that do not fit, if there is no such layer, or
-    one without shape (lazy) or with a computed weight (parametrized). If anything is raised, by `fill` too, the weights are as they were (for which a copy is kept during the call)."""
+    """Fill the weights of all linear, bilinear and convolutional layers, frozen ones too, and set their biases.
+
+    All else stays as it is: embeddings, recurrent layers, attention, normalization, and weights tied to those; a weight that several layers share
+    is drawn once. To be called once for the model, not through `model.apply`. Raises `TypeError` or `ValueError` for arguments that do not fit, if
+    there is no such layer, or one without shape (lazy) or with a computed weight (parametrized). If anything is raised, by `fill` too, the weights
+    are as they were (for which a copy is kept during the call)."""
     if not isinstance(model, nn.Module): raise TypeError(f'init_weights_: model: {type(model).__name__} came, an nn.Module is wanted')
     if not callable(fill): raise TypeError(f'init_weights_: fill: {fill!r} came, a function is wanted')
     if not (bias is None or isinstance(bias, numbers.Real)): raise TypeError(f'init_weights_: bias: {bias!r} came, a number or None is wanted')
     layers = list(_init_layers(model, bias).values())
-    done = {id(p) for m in model.modules() if (hasattr(m, 'reset_parameters') or hasattr(m, '_reset_parameters')) and not any(m is l for l in layers) for p in m.parameters(recurse=False)}
-    if all(id(l.weight) in done for l in layers): raise ValueError(f'init_weights_: model: {type(model).__name__} has no linear, bilinear or convolutional layer with a weight of its own')
+    mine = {id(l) for l in layers}
+    others = [m for m in model.modules() if id(m) not in mine and (hasattr(m, 'reset_parameters') or hasattr(m, '_reset_parameters'))]
+    done = {id(p) for m in others for p in m.parameters(recurse=False)}
+    if all(id(l.weight) in done for l in layers):
+        raise ValueError(f'init_weights_: model: {type(model).__name__} has no linear, bilinear or convolutional layer with a weight of its own')
     ours, saved = getattr(getattr(fill, 'func', fill), 'takes_layers', False), []
     try:
         with torch.no_grad():
@@ -197,7 +231,7 @@ def init_weights_(
                     saved.append((l.weight, l.weight.clone()))
                     fill(l if ours else l.weight, **kwargs)
                     done.add(id(l.weight))
-    except Exception:
+    except BaseException:
         with torch.no_grad():
             for w,old in saved: w.copy_(old)
         raise
@@ -206,7 +240,7 @@ def init_weights_(
             if l.bias is not None: nn.init.constant_(l.bias, bias)
     return model
 
-# %% ../nbs/05_kaiming.ipynb #bfc4aaec
+# %% ../nbs/05_kaiming.ipynb #92c124e4
 def _rms(t):
     "Root mean square in float64 on the CPU: squares neither overflow nor vanish"
     return t.detach().abs().cpu().double().square().mean().sqrt()
@@ -217,17 +251,24 @@ def rms_by_depth(
     upstream=None, # gradient of the last output, of its shape; normal numbers of std 1 when None
     seed=0, # of those numbers
 ): # two (len(layers),) float64 tensors on the CPU: RMS of each layer's output, RMS of the gradient that each layer hands down to its input
-    "How signal and gradient change from layer to layer. No parameter gets a gradient. Raises `ValueError` without layers, for an `x` that is not floating point, an `upstream` of another shape, or a layer through which no gradient flows."
+    """How signal and gradient change from layer to layer. No parameter gets a gradient.
+
+    Raises `ValueError` without layers, for an `x` that is not floating point, an `upstream` of another shape, or a layer through which no
+    gradient flows."""
     if not hasattr(layers, '__iter__'): raise ValueError(f'rms_by_depth: layers: {type(layers).__name__} came, a list of layers is wanted')
     layers = list(layers)
     if not layers: raise ValueError('rms_by_depth: layers: none came')
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point(): raise ValueError(f'rms_by_depth: x: {getattr(x, "dtype", type(x).__name__)} came, a floating-point tensor is wanted')
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        raise ValueError(f'rms_by_depth: x: {getattr(x, "dtype", type(x).__name__)} came, a floating-point tensor is wanted')
     with torch.inference_mode(False), torch.enable_grad():
         hs = [x.detach().clone().requires_grad_()]
         for i,l in enumerate(layers):
             hs.append(l(hs[-1].clone()))                                # a copy, which the layer may overwrite
-            if not isinstance(hs[-1], torch.Tensor) or not hs[-1].requires_grad: raise ValueError(f'rms_by_depth: layers: number {i} gives no tensor, or one through which no gradient flows')
-        if upstream is None: upstream = torch.randn(hs[-1].shape, generator=torch.Generator('cpu').manual_seed(seed), dtype=torch.float64, device='cpu').to(hs[-1].dtype).to(hs[-1].device)
-        if getattr(upstream, 'shape', None) != hs[-1].shape: raise ValueError(f'rms_by_depth: upstream: shape {tuple(getattr(upstream, "shape", ()))} came, {tuple(hs[-1].shape)} is wanted')
+            if not isinstance(hs[-1], torch.Tensor) or not hs[-1].requires_grad:
+                raise ValueError(f'rms_by_depth: layers: number {i} gives no tensor, or one through which no gradient flows')
+        if upstream is None: upstream = torch.randn(hs[-1].shape, generator=torch.Generator('cpu').manual_seed(seed), dtype=torch.float64,
+                                                    device='cpu').to(hs[-1].dtype).to(hs[-1].device)
+        if getattr(upstream, 'shape', None) != hs[-1].shape:
+            raise ValueError(f'rms_by_depth: upstream: shape {tuple(getattr(upstream, "shape", ()))} came, {tuple(hs[-1].shape)} is wanted')
         gs = torch.autograd.grad(hs[-1], hs[:-1], upstream)
     return torch.stack([_rms(h) for h in hs[1:]]), torch.stack([_rms(g) for g in gs])
