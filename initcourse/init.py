@@ -185,9 +185,9 @@ def xavier_uniform_(
 
 for _f in (kaiming_normal_, kaiming_uniform_, xavier_normal_, xavier_uniform_): _f.takes_layers = True      # `init_weights_` hands them the layer
 
-# %% ../nbs/05_kaiming.ipynb #9c83432e
+# %% ../nbs/05_kaiming.ipynb #287a9f52
 def _init_layers(model, bias):
-    "The layers of `model` that `init_weights_` is to fill, by name. Raises `ValueError` as it does."
+    "The layers of `model` that `init_weights_` is to fill, and the ids of parameters that belong to others. Raises `ValueError` as it does."
     apart = {id(m) for a in model.modules() if isinstance(a, nn.MultiheadAttention) for m in a.modules()}
     layers = {n or 'the layer': m for n,m in model.named_modules() if isinstance(m,
             (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)) and id(m) not in apart}
@@ -199,9 +199,14 @@ def _init_layers(model, bias):
         if any(p.is_inference() for p in l.parameters()) and not torch.is_inference_mode_enabled():
             raise ValueError(f'init_weights_: model: {name} was made in inference mode and cannot be changed outside it')
         fans(l)
-    return layers
+    mine = {id(l) for l in layers.values()}
+    others = [m for m in model.modules() if id(m) not in mine and (hasattr(m, 'reset_parameters') or hasattr(m, '_reset_parameters'))]
+    done = {id(p) for m in others for p in m.parameters(recurse=False)}
+    if all(id(l.weight) in done for l in layers.values()):
+        raise ValueError(f'init_weights_: model: {type(model).__name__} has no linear, bilinear or convolutional layer with a weight of its own')
+    return list(layers.values()), done
 
-# %% ../nbs/05_kaiming.ipynb #f66a5faf
+# %% ../nbs/05_kaiming.ipynb #51b6d20b
 def init_weights_(
     model, # `nn.Module`: a model, or one layer
     fill=kaiming_normal_, # one of this module's, or a partial: called with each layer; any other, say of `torch.nn.init`: with each weight
@@ -217,12 +222,7 @@ def init_weights_(
     if not isinstance(model, nn.Module): raise TypeError(f'init_weights_: model: {type(model).__name__} came, an nn.Module is wanted')
     if not callable(fill): raise TypeError(f'init_weights_: fill: {fill!r} came, a function is wanted')
     if not (bias is None or isinstance(bias, numbers.Real)): raise TypeError(f'init_weights_: bias: {bias!r} came, a number or None is wanted')
-    layers = list(_init_layers(model, bias).values())
-    mine = {id(l) for l in layers}
-    others = [m for m in model.modules() if id(m) not in mine and (hasattr(m, 'reset_parameters') or hasattr(m, '_reset_parameters'))]
-    done = {id(p) for m in others for p in m.parameters(recurse=False)}
-    if all(id(l.weight) in done for l in layers):
-        raise ValueError(f'init_weights_: model: {type(model).__name__} has no linear, bilinear or convolutional layer with a weight of its own')
+    layers, done = _init_layers(model, bias)
     ours, saved = getattr(getattr(fill, 'func', fill), 'takes_layers', False), []
     try:
         with torch.no_grad():
