@@ -131,7 +131,7 @@ def _xavier_std(w, gain, *geometry):
     both = sum(fans(w, *geometry))
     return gain*math.sqrt(2/both) if both else 0.
 
-# %% ../nbs/05_kaiming.ipynb #713fd4dd
+# %% ../nbs/05_kaiming.ipynb #d951e385
 def kaiming_normal_(
     w, # layer or weight, as in `fans`
     a=0., # negative slope of the leaky ReLU that follows; 0 for ReLU
@@ -142,8 +142,8 @@ def kaiming_normal_(
 ): # `w`, filled in place
     """Fill with N(0, gain**2/fan) (He et al., 2015).
 
-    Draws as `torch.nn.init.kaiming_normal_` where both see the same fans (see `fans`). Raises as `fans` and `gain` do, and `ValueError` for another mode, or a layer whose
-    weight is computed."""
+    Draws as `torch.nn.init.kaiming_normal_` where both see the same fans (see `fans`). Raises as `fans` and `gain` do, and `ValueError` for another mode,
+    or a layer whose weight is computed."""
     return _fill_(w, _kaiming_std(w, a, mode, nonlinearity, groups, transposed, stride), False, generator)
 
 def kaiming_uniform_(
@@ -159,7 +159,7 @@ def kaiming_uniform_(
     Draws as `torch.nn.init.kaiming_uniform_` where both see the same fan (see `fans`). Raises as `kaiming_normal_`."""
     return _fill_(w, _kaiming_std(w, a, mode, nonlinearity, groups, transposed, stride), True, generator)
 
-# %% ../nbs/05_kaiming.ipynb #b85585a5
+# %% ../nbs/05_kaiming.ipynb #ae931890
 def xavier_normal_(
     w, # layer or weight, as in `fans`
     gain=1., # of the activation function
@@ -168,8 +168,8 @@ def xavier_normal_(
 ): # `w`, filled in place
     """Fill with N(0, gain**2*2/(fan_in + fan_out)) (Glorot and Bengio, 2010).
 
-    Draws as `torch.nn.init.xavier_normal_` where both see the same fans (see `fans`). Raises as `fans` does, and `ValueError` for a bad gain, or a layer whose
-    weight is computed."""
+    Draws as `torch.nn.init.xavier_normal_` where both see the same fans (see `fans`). Raises as `fans` does, and `ValueError` for a bad gain,
+    or a layer whose weight is computed."""
     return _fill_(w, _xavier_std(w, gain, groups, transposed, stride), False, generator)
 
 def xavier_uniform_(
