@@ -523,7 +523,7 @@ class Metrics(Callback):
                 v = torch.as_tensor(f(learn.preds, learn.yb))
                 self.sums[name] = self.sums[name] + (v if v.dtype == torch.float64 else v.float())*n        # 16 bits could not add up
 
-# %% ../nbs/08_learner.ipynb #01979151
+# %% ../nbs/08_learner.ipynb #3f2473e1
 @patch
 def _write(self:Metrics, learn, prefix=''):
     if not self.n: return
@@ -531,17 +531,22 @@ def _write(self:Metrics, learn, prefix=''):
 
 @patch
 def after_train(self:Metrics, learn):
+    "Record the means over the training batches, if they are wanted"
     if self.train: self._write(learn, 'train_')
 @patch
-def after_valid(self:Metrics, learn): self._write(learn)
+def after_valid(self:Metrics, learn):
+    "Record the means over the validation set"
+    self._write(learn)
 @patch
 def state_dict(self:Metrics):
+    "Sums so far. Raises `ValueError` for metrics that are modules and run on training batches."
     objects = {n: f for n,f in self.funcs.items() if hasattr(f, 'update')}
     if self.train and any(isinstance(f, nn.Module) for f in objects.values()):
         raise ValueError(f'Metrics: the state of {", ".join(objects)} on training batches cannot be saved; leave out train=True or Checkpoint')
     return dict(sums=dict(self.sums), n=self.n, objects={n: copy.deepcopy(vars(f)) for n,f in objects.items()} if self.train else {})
 @patch
 def load_state_dict(self:Metrics, d):
+    "Take over what `state_dict` gave"
     self.sums, self.n = dict(d['sums']), d['n']
     for n,state in d['objects'].items(): vars(self.funcs[n]).update(state)
 
