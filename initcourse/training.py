@@ -13,12 +13,14 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import TensorDataset
 
-# %% ../nbs/07_minibatch.ipynb #b5c456ce
+# %% ../nbs/07_minibatch.ipynb #e3bec15a
 def accuracy(
     logits, # (n, classes) scores, floating point; the largest of a row is what the network says
     targ, # (n,) class numbers, any integer dtype, on the same device
 ) -> torch.Tensor: # float32 tensor without dimensions, from 0 to 1, on the device of `logits`
-    "Share of rows whose largest logit stands at the target. Raises `TypeError` for other types, `ValueError` for other shapes or no rows."
+    """Share of rows whose largest logit stands at the target; NaN counts as largest, as in `argmax`, and a target that is no class as a miss.
+
+    Raises `TypeError` for other types, `ValueError` for other shapes or no rows."""
     for name,t in (('logits', logits), ('targ', targ)):
         if not isinstance(t, torch.Tensor): raise TypeError(f'accuracy: {name}: {type(t).__name__} came, a tensor is wanted')
     if not logits.is_floating_point(): raise TypeError(f'accuracy: logits: a tensor of {logits.dtype} came, floating point is wanted')
@@ -87,7 +89,7 @@ def _pack(param_groups, state):
     groups = [{**_ELSEWHERE, **g, 'params': [number[p] for p in g['params']]} for g in param_groups]
     return {'state': {i: dict(state[p]) for p,i in number.items() if state.get(p)}, 'param_groups': groups}
 
-# %% ../nbs/07_minibatch.ipynb #5d893bb7
+# %% ../nbs/07_minibatch.ipynb #62508b66
 def _unpack(d, param_groups):
     "New entries for each group, and the velocities by parameter, out of the state dict `d`; raises as `SGD.load_state_dict` does"
     def refuse(what): raise ValueError(f'SGD.load_state_dict: d: {what}')
@@ -99,6 +101,7 @@ def _unpack(d, param_groups):
         if used := [k for k in ('dampening', 'nesterov', 'maximize') if g.get(k)]: refuse(f'a state with {used[0]} came, which this SGD has not')
         for k in _RATES: _check_rate(k, g[k])
     state = {}
+    if odd := set(d['state']) - set(_flat(d['param_groups'])): refuse(f'a state of {next(iter(odd))!r} came, which no group names')
     for i,p in zip(_flat(d['param_groups']), _flat(param_groups)):
         v = d['state'].get(i, {}).get('momentum_buffer')
         if v is None: continue
@@ -180,7 +183,7 @@ def _rows(name, source):
     if len(source) == 0: raise ValueError(f'{name}: it is empty, at least one row is wanted')
     return len(source)
 
-# %% ../nbs/07_minibatch.ipynb #0e08e572
+# %% ../nbs/07_minibatch.ipynb #4b4c2919
 class SequentialSampler:
     "The row numbers 0 to n-1 in order. Raises `ValueError` or `TypeError` unless `source` is a positive int or has a positive length."
     def __init__(self,
@@ -196,7 +199,10 @@ class RandomSampler:
     def __init__(self,
         source, # number of rows, or a dataset
         generator=None, # `torch.Generator`; torch's global one when None
-    ): self.n, self.generator = _rows('RandomSampler: source', source), generator
+    ):
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(f'RandomSampler: generator: {type(generator).__name__} came, a torch.Generator is wanted')
+        self.n, self.generator = _rows('RandomSampler: source', source), generator
     def __len__(self): return self.n
     def __iter__(self): return iter(_shuffled(self.n, self.generator).tolist())
 
@@ -204,7 +210,12 @@ def _shuffled(n, generator):
     "A permutation of 0 to n-1, (n,) int64, on the device of the generator (the CPU's when None)"
     return torch.randperm(n, generator=generator, device='cpu' if generator is None else generator.device)
 
-# %% ../nbs/07_minibatch.ipynb #d5a84569
+# %% ../nbs/07_minibatch.ipynb #94340d73
+def _row(i):
+    "A row number as an int; a mask or a fraction is none"
+    try: return operator.index(None if isinstance(i, bool) or getattr(i, 'dtype', None) == torch.bool else i)
+    except TypeError: raise TypeError(f'sampler: {i!r} came, row numbers are wanted (of a mask: mask.nonzero()[:,0])') from None
+
 def _n_batches(n, batch_size, drop_last): return n//batch_size if drop_last else -(-n//batch_size)
 
 def _check_reusable(name, it):
@@ -212,7 +223,7 @@ def _check_reusable(name, it):
     if isinstance(it, Iterator): raise TypeError(f'{name}: an iterator came ({type(it).__name__}), which is used up after one epoch')
     if not hasattr(it, '__iter__') and not hasattr(it, '__getitem__'): raise TypeError(f'{name}: {type(it).__name__} came, which cannot be iterated')
 
-# %% ../nbs/07_minibatch.ipynb #4db9519b
+# %% ../nbs/07_minibatch.ipynb #48b02330
 class BatchSampler:
     """Lists of up to `batch_size` row numbers from `sampler`, whose order is drawn when `iter` is called.
 
@@ -237,7 +248,7 @@ class BatchSampler:
     def _batches(self, it):
         batch = []
         for i in it:
-            batch.append(int(i))
+            batch.append(_row(i))
             if len(batch) == self.batch_size:
                 yield batch
                 batch = []
@@ -271,10 +282,16 @@ def collate(
     parts = [collate(p) for p in zip(*items)]
     return type(first)(*parts) if hasattr(first, '_fields') else kind(parts)
 
-# %% ../nbs/07_minibatch.ipynb #91aa8000
+# %% ../nbs/07_minibatch.ipynb #d7f0ca45
 def _is_plain(dataset):
     "May whole batches be taken from `dataset.tensors`? Not if a subclass fetches its rows in a way of its own."
     return any(isinstance(dataset, k) and type(dataset).__getitem__ is k.__getitem__ for k in (Dataset, TensorDataset))
+
+def _check_order(order, said, n):
+    "`order` with negative row numbers counted from the end; an error for rows that are not there, or another number of them than `said`"
+    if len(order) != said: raise ValueError(f'DataLoader: sampler: {len(order)} row numbers came, {said} are wanted, as its length says')
+    if len(bad := order[(order < -n) | (order >= n)]): raise IndexError(f'DataLoader: sampler: row {bad[0]} came, the dataset has {n}')
+    return order % n
 
 def _whole_batches(tensors, batches):
     "Iterator of tuples of tensors, one indexing for each tensor and batch; the order of the `BatchSampler` is drawn now"
@@ -282,22 +299,23 @@ def _whole_batches(tensors, batches):
     spans = [slice(i, min(i + size, len(sampler))) for i in range(0, size*len(batches), size)]
     if type(sampler) is SequentialSampler: return (tuple(t[s].clone() for t in tensors) for s in spans)
     if type(sampler) is RandomSampler: order = _shuffled(sampler.n, sampler.generator)
-    else: order = torch.tensor([int(i) for i in sampler], device='cpu')
+    else: order = _check_order(torch.tensor([_row(i) for i in sampler], device='cpu'), len(sampler), len(tensors[0]))
     orders = {d: order.to(d) for d in {t.device for t in tensors}}          # moved once an epoch, not once a batch
     return (tuple(t.index_select(0, orders[t.device][s]) for t in tensors) for s in spans)
 
-# %% ../nbs/07_minibatch.ipynb #feff173b
+# %% ../nbs/07_minibatch.ipynb #30e3b96d
 class DataLoader:
     """Batches of a dataset, again and again: as a rule tuples of tensors. The order is drawn when `iter` is called, by one `torch.randperm`.
 
     Rows of a `Dataset` or torch's `TensorDataset` are fetched a batch at a time, where the tensors lie (also on a GPU); those of other datasets one
-    by one, and joined by `collate_fn`. A batch is a copy. No processes are started: for rows that are slow to make use torch's loader. Raises
+    by one, and joined by `collate_fn`, which as a rule copies. No processes are started: for rows that are slow to make use torch's loader. Raises
     `TypeError` or `ValueError` unless `batch_size` is a positive int, for a dataset without length or rows, `shuffle` together with `sampler`, a
     sampler without length or that can be iterated only once, or if there would be no batch."""
     def __init__(self,
         dataset, # `len(dataset)` rows `dataset[i]`
         batch_size=64, # rows in a batch; the last may have fewer
         shuffle=False, # a new random order in each epoch?
+        *,
         drop_last=False, # leave out the last batch if it is smaller?
         generator=None, # `torch.Generator` for the order; torch's global one when None
         sampler=None, # iterable of row numbers, with a length, in place of `shuffle`
@@ -306,6 +324,8 @@ class DataLoader:
         if not hasattr(dataset, '__len__') or not hasattr(dataset, '__getitem__'):
             raise TypeError(f'DataLoader: dataset: {type(dataset).__name__} came, a dataset with __len__ and __getitem__ is wanted')
         n, batch_size = _rows('DataLoader: dataset', dataset), _positive('DataLoader: batch_size', batch_size)
+        for name,flag in (('shuffle', shuffle), ('drop_last', drop_last)):
+            if not isinstance(flag, (bool, int)): raise TypeError(f'DataLoader: {name}: {flag!r} came, True or False is wanted')
         if sampler is not None and shuffle: raise ValueError('DataLoader: shuffle, sampler: both came, one of them is wanted')
         if sampler is None: sampler = RandomSampler(n, generator) if shuffle else SequentialSampler(n)
         self.batches = BatchSampler(sampler, batch_size, drop_last)
@@ -386,7 +406,7 @@ def _validate(model, loss_func, loader):
         if _is_classes(preds, y): hits.append(accuracy(preds, y))
     return _averages('valid', rows, losses, hits)
 
-# %% ../nbs/07_minibatch.ipynb #70a5cf99
+# %% ../nbs/07_minibatch.ipynb #bd5ae715
 def fit(
     epochs, # passes over `train`: int >= 0
     model, # `nn.Module`
@@ -398,13 +418,18 @@ def fit(
     """Train, and validate after each epoch, in eval mode and without gradients. Means are over rows, so a smaller last batch counts less.
 
     In an epoch all submodules are in train mode. Afterwards, also after an error, each is in the mode in which it came, and no parameter of `opt`
-    has a gradient. Raises `TypeError` for an iterator in place of a loader, or a batch that is no pair of tensors; `ValueError` for negative epochs,
-    or a loader without batches."""
+    has a gradient. Raises `TypeError` for a model that is no module, an iterator in place of a loader, or a batch that is no pair of tensors;
+    `ValueError` for negative epochs, a loader without batches, or an optimizer that has no parameter of the model."""
     try: epochs = operator.index(epochs)
     except TypeError: raise TypeError(f'fit: epochs: {epochs!r} came, an int is wanted') from None
     if epochs < 0: raise ValueError(f'fit: epochs: {epochs} came, an int >= 0 is wanted')
-    _check_reusable('fit: train', train)
-    if valid is not None: _check_reusable('fit: valid', valid)
+    if not isinstance(model, nn.Module): raise TypeError(f'fit: model: {type(model).__name__} came, an nn.Module is wanted')
+    for name,loader in (('train', train), ('valid', valid)):
+        if loader is None and name == 'valid': continue
+        _check_reusable(f'fit: {name}', loader)
+        if hasattr(loader, '__len__') and not len(loader): raise ValueError(f'fit: {name}: it is empty, at least one batch is wanted')
+    ids = {id(p) for p in model.parameters()}
+    if not any(id(p) in ids for g in opt.param_groups for p in g['params']): raise ValueError('fit: opt: it has none of the parameters of the model')
     modes, res = [(m, m.training) for m in model.modules()], []
     try:
         for _ in range(epochs):
