@@ -68,6 +68,19 @@ def check_exports_are_listed():
         if sorted(names) != sorted(listed): bad.append(f'{p.name}: exports {sorted(set(names) ^ set(listed))} differ from the table at the top')
     return bad
 
+def check_modules_know_every_name_they_use():
+    "A name that only the notebook imports is there when the notebook runs, and missing for those who import the module"
+    code = """import builtins, dis, importlib, sys, types
+for m in sys.argv[1:]:
+    mod = importlib.import_module(f'initcourse.{m}')
+    todo = [compile(open(mod.__file__, encoding='utf-8').read(), m, 'exec')]
+    while todo:
+        c = todo.pop(); todo += [k for k in c.co_consts if isinstance(k, types.CodeType)]
+        for i in dis.get_instructions(c):
+            if i.opname == 'LOAD_GLOBAL' and not hasattr(mod, i.argval) and not hasattr(builtins, i.argval): print(f'initcourse.{m}: {i.argval} in {c.co_name}')"""
+    out = subprocess.run([sys.executable, '-c', code, *sorted(p.stem for p in LIB.glob('[a-z]*.py'))], capture_output=True, text=True, cwd=ROOT)
+    return out.stdout.splitlines() + out.stderr.splitlines()[-1:]
+
 def check_public_names_have_docstrings():
     bad = []
     for p in sorted(LIB.glob('[a-z]*.py')):

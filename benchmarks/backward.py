@@ -8,9 +8,10 @@ All versions run in turns in one process; a ratio is the median over turns of th
 784-50-1 with ReLU and mean squared error, and the gradients are those of all five tensors, the input among them. Peak memory is
 what a fresh process needs beyond the input (157 MB for 50,000 rows); it is measured where the system tells it, on Linux and macOS.
 """
-import math, re, statistics, subprocess, sys, time
+import math, re, statistics, subprocess, sys
 from pathlib import Path
 import torch
+from common import into_readme, seconds
 from initcourse.functional import lin, mse, relu
 from initcourse.layers import add_grad, clear_grads, forward_and_backward, mse_grad, relu_grad
 
@@ -56,9 +57,8 @@ def race(names, rows, turns):
     took = {n: [] for n in names}
     for turn in range(turns + 1):
         for n in names[::(-1)**turn]:
-            start = time.perf_counter()
-            VERSIONS[n](ts, targ)
-            if turn: took[n].append(time.perf_counter() - start)
+            t = seconds(VERSIONS[n], ts, targ)
+            if turn: took[n].append(t)
     return took
 
 def peak_memory(name, rows):
@@ -95,9 +95,4 @@ if __name__ == '__main__':
     if '--memory' in sys.argv: memory_here(sys.argv[-2], int(sys.argv[-1])); sys.exit()
     res = table(100, 1000, 3) if '--quick' in sys.argv else table(5000, 50_000, 21)
     print(f'torch {torch.__version__}, {torch.get_num_threads()} threads\n\n{res}')
-    if '--write' in sys.argv:
-        readme = Path(__file__).parent.parent/'README.md'
-        old = readme.read_text(encoding='utf-8')
-        new = re.sub(r'(<!-- backward.py -->\n).*?(<!-- end -->)', lambda m: m[1] + res + '\n' + m[2], old, flags=re.S)
-        assert new.count('<!-- backward.py -->') == 1, 'README.md has no place for the table'
-        readme.write_text(new, encoding='utf-8')
+    if '--write' in sys.argv: into_readme('backward.py', res)

@@ -11,12 +11,12 @@ less those of one with few) per training step, so that what a fit costs once doe
 Peers that are not installed are left out: `pip install fastai lightning` brings them.
 Loaders: one epoch over (50000, 784) float32 rows and labels, shuffled, batches of 512; seconds relative to `initcourse.training.DataLoader`.
 """
-import logging, re, statistics, sys, time, warnings
-from pathlib import Path
+import logging, statistics, sys, warnings
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import BatchSampler, RandomSampler, TensorDataset
+from common import into_readme, seconds
 from initcourse.learner import Learner, Metrics
 from initcourse.training import DataLoader, Dataset, accuracy
 
@@ -87,11 +87,6 @@ def installed():
         except ImportError: print(f'{name}: not installed, left out')
     return res
 
-def seconds(f, *args):
-    start = time.perf_counter()
-    f(*args)
-    return time.perf_counter() - start
-
 def overhead(steps, turns):
     "Table of microseconds a step"
     train, valid = Batches(batches(steps)), Batches(batches(steps//4, seed=1))
@@ -136,9 +131,4 @@ if __name__ == '__main__':
     table, note = overhead(*((20, 2) if quick else (1000, 9)))
     both = f'{table}\n\n{note}\n\n{loaders(*((2000, 2) if quick else (50_000, 9)))}'
     print(f'torch {torch.__version__}, one thread\n\n{both}')
-    if '--write' in sys.argv:
-        readme = Path(__file__).parent.parent/'README.md'
-        old = readme.read_text(encoding='utf-8')
-        new = re.sub(r'(<!-- learner.py -->\n).*?(<!-- end -->)', lambda m: m[1] + both + '\n' + m[2], old, flags=re.S)
-        assert new.count('<!-- learner.py -->') == 1, 'README.md has no place for the table'
-        readme.write_text(new, encoding='utf-8')
+    if '--write' in sys.argv: into_readme('learner.py', both)

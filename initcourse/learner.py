@@ -166,13 +166,15 @@ def fit(self:Learner,
         self('after_fit')
     return self.recorder.epochs
 
-# %% ../nbs/08_learner.ipynb #108aa201
+# %% ../nbs/08_learner.ipynb #bbd1eccb
 @patch
 @contextmanager
 def _session(self:Learner, cbs):
     "Callbacks made ready; at the end, however it comes, each `cleanup` runs and the train and eval flags are as before"
     if self._running: raise RuntimeError('Learner: a fit is running already; it cannot be started again from inside')
     self.running_cbs = sorted([*self.cbs, *_check_callbacks(cbs)], key=lambda cb: cb.order)
+    for i,cb in enumerate(self.running_cbs):
+        if any(cb is o for o in self.running_cbs[:i]): raise ValueError(f'cbs: the same {type(cb).__name__} came twice, in one list or in Learner and fit')
     self._handlers = {e: [getattr(cb, e) for cb in self.running_cbs if hasattr(cb, e)] for e in EVENTS}
     self._running, self._stepped, self._resumed = True, True, None
     flags = [(m, m.training) for m in self.model.modules()]

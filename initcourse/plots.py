@@ -29,14 +29,20 @@ def house_style():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
         set_matplotlib_formats('retina')
 
-# %% ../nbs/90_plots.ipynb #9d1bd8ed
+# %% ../nbs/90_plots.ipynb #319e222a
+def _labelled(ax, d):
+    "Has axis 'x' or 'y' of a panel a label? An inner panel without tick labels may have it on a panel that shares the axis."
+    axis, label = getattr(ax, f'{d}axis'), f'get_{d}label'
+    inner = not axis.get_tick_params().get('labelbottom' if d == 'x' else 'labelleft', True)
+    panels = getattr(ax, f'get_shared_{d}_axes')().get_siblings(ax) if inner else [ax]
+    return not axis.get_visible() or any(getattr(o, label)() for o in panels)
+
 def unlabelled_axes(
     fig, # matplotlib figure
 ) -> list: # names of what is missing, one string each; empty when every visible axis has its label
-    "What the visible axes of `fig` lack: an x label, a y label, or a figure without any title"
+    "What the visible axes of `fig` lack: an x label, a y label, or a figure without any title. A label at the edge of panels that share an axis is enough."
     axs = [ax for ax in fig.axes if ax.axison]
-    res = [f'panel {i}: no {d} label' for i,ax in enumerate(axs) for d in 'xy'
-           if not getattr(ax, f'get_{d}label')() and getattr(ax, f'{d}axis').get_visible()]
+    res = [f'panel {i}: no {d} label' for i,ax in enumerate(axs) for d in 'xy' if not _labelled(ax, d)]
     titles = [ax.get_title(loc=l) for ax in fig.axes for l in ('left', 'center', 'right')]
     if fig.axes and not any(titles) and fig.get_suptitle() == '': res.append('no title')
     return res

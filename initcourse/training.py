@@ -6,11 +6,12 @@
 __all__ = ['accuracy', 'SGD', 'Dataset', 'SequentialSampler', 'RandomSampler', 'BatchSampler', 'collate', 'DataLoader',
            'DataLoaders', 'get_dls', 'Epoch', 'fit']
 
-# %% ../nbs/07_minibatch.ipynb #9c6486c7
+# %% ../nbs/07_minibatch.ipynb #33923e59
 import math, numbers, operator
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 import torch
+from torch import nn
 from torch.utils.data import TensorDataset
 
 # %% ../nbs/07_minibatch.ipynb #e3bec15a
