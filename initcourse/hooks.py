@@ -135,7 +135,7 @@ def get_cnn(
     convs = [ConvLayer(a, b, 3 if i else 5, norm=norm, **act) for i,(a,b) in enumerate(zip((n_in, *nfs), nfs))]
     return nn.Sequential(*convs, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(nfs[-1], n_out))
 
-# %% ../nbs/09_hooks.ipynb #d6e0b58c
+# %% ../nbs/09_hooks.ipynb #b2412c6b
 def _first_tensor(out):
     "The first dense floating-point tensor in `out`: a tensor, or a tuple, list, dict or dataclass of such things; None if there is none"
     if isinstance(out, torch.Tensor): return out if out.is_floating_point() and out.layout == torch.strided and not out.is_nested else None
@@ -143,7 +143,12 @@ def _first_tensor(out):
     parts = out.values() if isinstance(out, dict) else out if isinstance(out, (tuple, list)) else ()
     return next((t for t in map(_first_tensor, parts) if t is not None), None)
 
-# %% ../nbs/09_hooks.ipynb #4333c44f
+def _leave(hook, module):
+    "Take `hook` off a copy of its module, for which it has no handle"
+    for k,f in [*module._forward_hooks.items()]:
+        if getattr(f, '__self__', None) is hook: del module._forward_hooks[k]
+
+# %% ../nbs/09_hooks.ipynb #2b8937b4
 class Hook:
     """Call `func(hook, module, inp, out)` after each forward pass of `module`, until `remove()`, or the end of a `with` block.
 
@@ -158,19 +163,15 @@ class Hook:
         if not isinstance(module, nn.Module) or isinstance(module, torch.jit.ScriptModule):
             raise TypeError(f'Hook: module: {type(module).__name__} came, an nn.Module (and no scripted one) is wanted')
         if not callable(func): raise TypeError(f'Hook: func: {func!r} came, a function of (hook, module, inp, out) is wanted')
-        self.func, self._leaf = func, None
-        self.handle = module.register_forward_hook(self._after_forward_grad if backward else self._after_forward)
+        self.func, self.backward, self._leaf = func, backward, None
+        self.handle = module.register_forward_hook(self._after_forward)
 
     def _after_forward(self, module, inp, out):
-        if self.handle is None: self._leave(module)
-        else: self.func(self, module, inp, out)
-
-    def _after_forward_grad(self, module, inp, out):
         def after_backward(grad):                          # must not hold `out`, or the graph would never be freed
             if self.handle is not None: self.func(self, module, None, grad)
-        if self.handle is None: return self._leave(module)
-        t = _first_tensor(out)
-        if t is not None and t.requires_grad: self.on_grad(t, after_backward)
+        if self.handle is None: _leave(self, module)
+        elif not self.backward: self.func(self, module, inp, out)
+        elif (t := _first_tensor(out)) is not None and t.requires_grad: self.on_grad(t, after_backward)
 
     def on_grad(self, t, f):
         "Call `f` with the gradient of tensor `t`; if `t` is a leaf, such as a parameter, which outlives its graphs, until the next call or `remove`"
@@ -181,13 +182,8 @@ class Hook:
 
     def remove(self):
         "Leave the module; a second call does nothing"
-        for h in (self.handle, self._leaf):
-            if h is not None: h.remove()
+        for h in filter(None, (self.handle, self._leaf)): h.remove()
         self.handle = self._leaf = None
-
-    def _leave(self, module):                              # in a copy of the module, which has no handle of ours
-        for k,f in [*module._forward_hooks.items()]:
-            if getattr(f, '__self__', None) is self: del module._forward_hooks[k]
 
     def __getstate__(self): return dict(func=None, handle=None, _leaf=None)       # of a copy
     def __enter__(self): return self
