@@ -7,37 +7,57 @@ __all__ = ['standardize', 'standardize_grad', 'batch_norm', 'batch_norm_grad', '
            'rms_norm', 'rms_norm_grad', 'group_norm', 'group_norm_grad', 'LayerNorm', 'RMSNorm', 'GroupNorm',
            'InstanceNorm', 'running_norm', 'running_norm_grad', 'RunningBatchNorm']
 
-# %% ../nbs/10_normalization.ipynb #d203805a
-import math, operator
+# %% ../nbs/10_normalization.ipynb #14b1ee0a
+import math, numbers, operator
 import torch
 from torch import nn
 
-# %% ../nbs/10_normalization.ipynb #9b35574a
-def _check_input(name, x):
-    "An error in the name of `name` unless `x` is a floating-point tensor"
-    if not isinstance(x, torch.Tensor): raise TypeError(f'{name}: x: {type(x).__name__} came, a tensor is wanted')
-    if not x.is_floating_point(): raise TypeError(f'{name}: x: a tensor of {x.dtype} came, floating point is wanted')
+# %% ../nbs/10_normalization.ipynb #14094cbf
+def _check_input(name, x, arg='x'):
+    "An error in the name of `name` unless `x`, its argument `arg`, is a floating-point tensor"
+    if not isinstance(x, torch.Tensor): raise TypeError(f'{name}: {arg}: {type(x).__name__} came, a tensor is wanted')
+    if not x.is_floating_point(): raise TypeError(f'{name}: {arg}: a tensor of {x.dtype} came, floating point is wanted')
+
+def _check_eps(name, eps):
+    "An error unless `eps` is a number, 0 or more"
+    if not isinstance(eps, numbers.Real) or not eps >= 0: raise ValueError(f'{name}: eps: {eps!r} came, a number >= 0 is wanted')
 
 def _wide(x):
     "`x` in float32 if its dtype is narrower, else `x` itself"
     return x.float() if x.dtype.itemsize < 4 else x
 
+def _mean(x, axes):
+    "Mean over `axes`, kept as axes of size 1, mended once for rounding: equal numbers have exactly their own value as mean"
+    mean = x.mean(axes, keepdim=True)
+    return mean + (x - mean).detach().mean(axes, keepdim=True)
+
+# %% ../nbs/10_normalization.ipynb #e8751dfe
 def standardize(
     x, # floating-point tensor of any shape; float16 and bfloat16 are computed in float32
     axes, # axis or axes over which mean and variance are taken: int or tuple of int
     eps=1e-5, # added to the variance
     center=True, # subtract the mean? without, `var` is the mean square
 ): # xhat of the shape of `x`, float32 or wider; mean (None without `center`) and var, both of size 1 along `axes`
-    "`(x - mean)/sqrt(var + eps)`, and the biased variance. Differentiable. Raises `TypeError` unless `x` is a floating-point tensor."
+    """`(x - mean)/sqrt(var + eps)`, and the biased variance. Differentiable.
+
+    Raises `TypeError` unless `x` is a floating-point tensor, `ValueError` for no axis or an `eps` below 0."""
     _check_input('standardize', x)
+    _check_eps('standardize', eps)
+    if axes in ((), []): raise ValueError(f'standardize: axes: {axes!r} came, at least one axis is wanted')
     d, mean = _wide(x), None
     if center:
-        mean = d.mean(axes, keepdim=True)
+        mean = _mean(d, axes)
         d = d - mean
     var = d.square().mean(axes, keepdim=True)
     return d*(var + eps).rsqrt(), mean, var
 
-# %% ../nbs/10_normalization.ipynb #e8eb81ec
+# %% ../nbs/10_normalization.ipynb #d8df6698
+def _check_same(name, g, x):
+    "An error unless `g` and `x` are floating-point tensors of one shape"
+    _check_input(name, x)
+    _check_input(name, g, 'g')
+    if g.shape != x.shape: raise ValueError(f'{name}: g: shape {tuple(g.shape)} came for x of shape {tuple(x.shape)}')
+
 def standardize_grad(
     g, # gradient of the loss with respect to xhat: tensor of the shape of `x`
     x, # the input of `standardize`
@@ -45,15 +65,15 @@ def standardize_grad(
     eps=1e-5, # as there
     center=True, # as there
 ): # gradient with respect to `x`, of its shape and dtype
-    "Backward pass of `standardize`, through the mean and through the variance. Raises `ValueError` if the shapes differ."
-    if g.shape != x.shape: raise ValueError(f'standardize_grad: g: shape {tuple(g.shape)} came for x of shape {tuple(x.shape)}')
+    "Backward pass of `standardize`, through the mean and through the variance. Raises as `standardize`, and `ValueError` if the shapes differ."
+    _check_same('standardize_grad', g, x)
     xhat, _, var = standardize(x, axes, eps, center)
     g = _wide(g)
     dx = g - xhat*(g*xhat).mean(axes, keepdim=True)
     if center: dx = dx - g.mean(axes, keepdim=True)
     return (dx*(var + eps).rsqrt()).to(x.dtype)
 
-# %% ../nbs/10_normalization.ipynb #d77f7c9b
+# %% ../nbs/10_normalization.ipynb #12e73918
 def _check_channels(name, x, nf=None):
     "An error unless `x` is (n, nf, ...), with any nf if it is None; else the axes over which a channel has its statistics"
     _check_input(name, x)
@@ -65,10 +85,14 @@ def _check_count(name, x, n, least=2):
     "An error if `n`, the number of values behind each variance, is below `least`"
     if n < least: raise ValueError(f'{name}: x: shape {tuple(x.shape)} came, {n} value{"s"*(n != 1)} for each variance, at least {least} wanted')
 
-def _check_same(name, g, x):
-    "An error unless `g` has the shape of `x`"
-    if g.shape != x.shape: raise ValueError(f'{name}: g: shape {tuple(g.shape)} came for x of shape {tuple(x.shape)}')
+def _check_shapes(name, shape, **tensors):
+    "An error unless each of `tensors` is a floating-point tensor of `shape`; `weight` and `bias` may be None"
+    for k,p in tensors.items():
+        if p is None and k in ('weight', 'bias'): continue
+        _check_input(name, p, k)
+        if tuple(p.shape) != tuple(shape): raise ValueError(f'{name}: {k}: shape {tuple(p.shape)} came, {tuple(shape)} is wanted')
 
+# %% ../nbs/10_normalization.ipynb #1acfc1c7
 def _along(p, x):
     "Parameter (nf,) as (nf, 1, ...), to stand along axis 1 of `x`; None stays None"
     return None if p is None else p.view(-1, *[1]*(x.ndim - 2))
@@ -79,16 +103,16 @@ def _affine(xhat, weight, bias):
     return xhat*weight if bias is None else torch.addcmul(bias, xhat, weight)
 
 def _affine_grad(g, xhat, weight, bias):
-    "Gradients with respect to xhat, `weight` and `bias` (None for None), where g arrives at the output of `_affine`"
-    dw = None if weight is None else (g*xhat).sum_to_size(weight.shape)
-    db = None if bias is None else g.sum_to_size(bias.shape)
+    "Gradients with respect to xhat, `weight` and `bias` (None for None, else of their dtype), where g arrives at the output of `_affine`"
+    dw = None if weight is None else (g*xhat).sum_to_size(weight.shape).to(weight.dtype)
+    db = None if bias is None else g.sum_to_size(bias.shape).to(bias.dtype, copy=True)         # a copy: g itself belongs to the caller
     return g if weight is None else g*weight, dw, db
 
 def _flat(*grads):
     "Gradients (1, nf, 1, ...) as (nf,); None stays None"
     return tuple(None if d is None else d.flatten() for d in grads)
 
-# %% ../nbs/10_normalization.ipynb #5c87a979
+# %% ../nbs/10_normalization.ipynb #d0e116ef
 def batch_norm(
     x, # (n, nf, ...) floating point: nf channels, at least two values in each
     weight=None, # (nf,) gamma; 1 when None
@@ -97,9 +121,11 @@ def batch_norm(
 ): # tensor of the shape and dtype of `x`
     """BatchNorm as in training (Ioffe and Szegedy, 2015): each channel is standardized over the batch and all positions.
 
-    Raises `TypeError` unless `x` is floating point, `ValueError` for fewer than two axes or values in a channel, or other numbers of channels."""
-    axes = _check_channels('batch_norm', x, None if weight is None else len(weight))
-    _check_count('batch_norm', x, math.prod(x.shape[i] for i in axes))
+    Raises `TypeError` unless all are floating-point tensors, `ValueError` for fewer than two axes or values in a channel, or parameters of
+    another shape."""
+    axes = _check_channels('batch_norm', x)
+    _check_count('batch_norm', x, math.prod([x.shape[i] for i in axes]))
+    _check_shapes('batch_norm', x.shape[1:2], weight=weight, bias=bias)
     return _affine(standardize(x, axes, eps)[0], _along(weight, x), _along(bias, x)).to(x.dtype)
 
 def batch_norm_grad(
@@ -109,13 +135,15 @@ def batch_norm_grad(
     bias=None, # as for `batch_norm`
     eps=1e-5, # as for `batch_norm`
 ): # gradients of `x`, `weight` and `bias`; None for a parameter that is None
-    "Backward pass of `batch_norm`. Raises `ValueError` if the shapes of `g` and `x` differ."
+    "Backward pass of `batch_norm`. Raises as that, and `ValueError` if the shapes of `g` and `x` differ."
     axes = _check_channels('batch_norm_grad', x)
+    _check_count('batch_norm_grad', x, math.prod([x.shape[i] for i in axes]))
     _check_same('batch_norm_grad', g, x)
+    _check_shapes('batch_norm_grad', x.shape[1:2], weight=weight, bias=bias)
     g, dw, db = _affine_grad(_wide(g), standardize(x, axes, eps)[0], _along(weight, x), _along(bias, x))
     return standardize_grad(g, x, axes, eps), *_flat(dw, db)
 
-# %% ../nbs/10_normalization.ipynb #31bc671c
+# %% ../nbs/10_normalization.ipynb #6cae2287
 def _positive(name, value):
     "`value` as an int. Raises `ValueError` in the name of `name` unless it is a positive whole number."
     try: res = operator.index(None if isinstance(value, bool) else value)
@@ -127,44 +155,50 @@ class _Norm(nn.Module):
     "What the family has in common: `eps`, and the parameters `weight` and `bias` of one shape"
     def __init__(self, shape, eps, affine, bias=True):
         super().__init__()
-        if not isinstance(eps, (int, float)) or not eps >= 0: raise ValueError(f'{type(self).__name__}: eps: {eps!r} came, a number >= 0 is wanted')
+        _check_eps(type(self).__name__, eps)
         self.eps = eps
         self.register_parameter('weight', nn.Parameter(torch.ones(shape)) if affine else None)
         if bias: self.register_parameter('bias', nn.Parameter(torch.zeros(shape)) if affine else None)
 
-    def extra_repr(self): return ', '.join(f'{k}={v}' for k,v in vars(self).items() if k[0] != '_' and k != 'training')
+    def extra_repr(self):
+        "The settings, and nothing else that may hang on the module"
+        shown = {k: getattr(self, k) for k in ('groups', 'nf', 'shape', 'eps', 'momentum') if k in vars(self)}
+        shown['affine'] = self.weight is not None
+        if 'running_mean' in self._buffers and self.running_mean is None: shown['track_running_stats'] = False
+        return ', '.join(f'{k}={v}' for k,v in shown.items())
 
-# %% ../nbs/10_normalization.ipynb #6d6235ff
+# %% ../nbs/10_normalization.ipynb #e6e2db30
+def _check_momentum(name, m, zero=True):
+    "An error unless `m` is None or a number from 0 to 1, above 0 without `zero`"
+    if m is not None and (isinstance(m, bool) or not isinstance(m, numbers.Real) or not 0 <= m <= 1 or not (zero or m)):
+        raise ValueError(f'{name}: momentum: {m!r} came, a share {"from 0" if zero else "above 0 and up"} to 1, or None, is wanted')
+
 class _Tracking(_Norm):
     "Running mean and variance of `nf` channels, under torch's names"
     def __init__(self, nf, eps, momentum, affine, track=True):
         name = type(self).__name__
         nf = _positive(f'{name}: nf', nf)
-        if momentum is not None and not 0 <= momentum <= 1:
-            raise ValueError(f'{name}: momentum: {momentum!r} came, a share from 0 to 1, or None, is wanted')
+        _check_momentum(name, momentum)
         super().__init__(nf, eps, affine)
         self.nf, self.momentum = nf, momentum
         for k,start in (('running_mean', torch.zeros(nf)), ('running_var', torch.ones(nf)), ('num_batches_tracked', torch.tensor(0))):
             self.register_buffer(k, start if track else None)
 
-    def _count(self):
-        "Count a batch; its share in the running averages"
-        self.num_batches_tracked.add_(1)
-        return 1/self.num_batches_tracked.to(_wide(self.running_mean).dtype) if self.momentum is None else self.momentum
-
     @torch.no_grad()
     def _track(self, mean, var, n):
         "Let the batch's statistics into the running averages, if there are any, the variance divided by n-1"
         if self.running_mean is None: return
-        share = self._count()
+        self.num_batches_tracked.add_(1)
+        share = 1/self.num_batches_tracked.to(mean.dtype) if self.momentum is None else self.momentum
         for kept,new in ((self.running_mean, mean), (self.running_var, var*(n/(n - 1)))):
-            kept.mul_(1 - share).add_(share*new.flatten().to(kept.dtype))
+            kept.copy_((1 - share)*_wide(kept) + share*new.flatten())          # summed wide: 16 bits may not hold the variance of one batch
 
-# %% ../nbs/10_normalization.ipynb #b5b02a8a
+# %% ../nbs/10_normalization.ipynb #7ac7caec
 class BatchNorm(_Tracking):
     """Each channel of (n, nf, ...) to mean 0 and variance 1 over batch and positions, then weight and bias (Ioffe and Szegedy, 2015).
 
-    In training by the batch's own statistics, in eval mode by running averages. Same numbers and same `state_dict` as `nn.BatchNorm1d` to 3d.
+    In training by the batch's own statistics, in eval mode by running averages. Same numbers and same `state_dict` as `nn.BatchNorm1d` to 3d,
+    but mostly slower than torch's fused layers; and tools that look for those by their class (`torch.optim.swa_utils.update_bn`) pass it by.
     Raises `TypeError` for an input that is not floating point; `ValueError` for other channels, fewer than two axes, or, where the batch's
     own statistics serve, fewer than two values in a channel."""
     def __init__(self,
@@ -176,22 +210,24 @@ class BatchNorm(_Tracking):
     ): super().__init__(nf, eps, momentum, affine, track_running_stats)
 
     def forward(self, x):
-        axes, w, b = _check_channels(type(self).__name__, x, self.nf), _along(self.weight, x), _along(self.bias, x)
+        axes = _check_channels(type(self).__name__, x, self.nf)
+        _check_shapes(type(self).__name__, (self.nf,), weight=self.weight, bias=self.bias)
         if self.training or self.running_mean is None:
             n = x.numel()//self.nf
             _check_count(type(self).__name__, x, n)
             xhat, mean, var = standardize(x, axes, self.eps)
             self._track(mean, var, n)
         else: xhat = (_wide(x) - _along(self.running_mean, x))*_along((_wide(self.running_var) + self.eps).rsqrt(), x)
-        return _affine(xhat, w, b).to(x.dtype)
+        return _affine(xhat, _along(self.weight, x), _along(self.bias, x)).to(x.dtype)
 
-# %% ../nbs/10_normalization.ipynb #ac8239c6
-def _last_axes(name, x, shape):
-    "The last axes of `x`, as many as `shape` has; an error unless `x` ends in `shape`"
+# %% ../nbs/10_normalization.ipynb #8b7099d2
+def _last_axes(name, x, shape, **params):
+    "The last axes of `x`, as many as `shape` has; an error unless `x` ends in `shape`, and `params` have it"
     _check_input(name, x)
     shape = _as_shape(name, shape)
     if tuple(x.shape[-len(shape):]) != shape:
         raise ValueError(f'{name}: x: shape {tuple(x.shape)} came, (..., {", ".join(map(str, shape))}) is wanted')
+    _check_shapes(name, shape, **params)
     return tuple(range(-len(shape), 0))
 
 def _as_shape(name, shape):
@@ -200,6 +236,7 @@ def _as_shape(name, shape):
     if not shape: raise ValueError(f'{name}: shape: () came, at least one axis is wanted')
     return tuple(_positive(f'{name}: shape', s) for s in shape)
 
+# %% ../nbs/10_normalization.ipynb #30285ac0
 def layer_norm(
     x, # (..., *shape) floating point
     shape, # sizes of the last axes, over which each row is standardized: int or tuple of int
@@ -209,38 +246,40 @@ def layer_norm(
 ): # tensor of the shape and dtype of `x`
     """LayerNorm (Ba, Kiros and Hinton, 2016).
 
-    Raises `TypeError` unless `x` is floating point, `ValueError` if it does not end in `shape`, or that has one value only."""
-    axes = _last_axes('layer_norm', x, shape)
-    _check_count('layer_norm', x, math.prod(x.shape[i] for i in axes))
+    Raises `TypeError` unless all are floating-point tensors, `ValueError` if `x` does not end in `shape`, that has one value only, or a
+    parameter has another shape."""
+    axes = _last_axes('layer_norm', x, shape, weight=weight, bias=bias)
+    _check_count('layer_norm', x, math.prod([x.shape[i] for i in axes]))
     return _affine(standardize(x, axes, eps)[0], weight, bias).to(x.dtype)
 
 def layer_norm_grad(
     g, # upstream gradient: tensor of the shape of `x`
     x, shape, weight=None, bias=None, eps=1e-5, # as for `layer_norm`
 ): # gradients of `x`, `weight` and `bias`; None for a parameter that is None
-    "Backward pass of `layer_norm`. Raises `ValueError` if the shapes of `g` and `x` differ."
-    axes = _last_axes('layer_norm_grad', x, shape)
+    "Backward pass of `layer_norm`. Raises as that, and `ValueError` if the shapes of `g` and `x` differ."
+    axes = _last_axes('layer_norm_grad', x, shape, weight=weight, bias=bias)
+    _check_count('layer_norm_grad', x, math.prod([x.shape[i] for i in axes]))
     _check_same('layer_norm_grad', g, x)
     g, dw, db = _affine_grad(_wide(g), standardize(x, axes, eps)[0], weight, bias)
     return standardize_grad(g, x, axes, eps), dw, db
 
-# %% ../nbs/10_normalization.ipynb #04e42f31
+# %% ../nbs/10_normalization.ipynb #51ecb9e6
 def rms_norm(
     x, # (..., *shape) floating point
     shape, # sizes of the last axes: int or tuple of int
     weight=None, # tensor of that shape; 1 when None
-    eps=None, # added to the mean square; when None the spacing of numbers at 1 in the dtype of `x`, or in float32 if `x` has 16 bits
+    eps=None, # added to the mean square; when None the spacing of numbers at 1 in the dtype of `x`, in float32 if that has 16 bits
 ): # tensor of the shape and dtype of `x`
     "RMSNorm (Zhang and Sennrich, 2019): divided by the root of the mean square, no mean subtracted. Raises as `layer_norm`."
-    axes = _last_axes('rms_norm', x, shape)
+    axes = _last_axes('rms_norm', x, shape, weight=weight)
     return _affine(standardize(x, axes, _rms_eps(x, eps), center=False)[0], weight, None).to(x.dtype)
 
 def rms_norm_grad(
     g, # upstream gradient: tensor of the shape of `x`
     x, shape, weight=None, eps=None, # as for `rms_norm`
 ): # gradients of `x` and `weight`; None for a weight that is None
-    "Backward pass of `rms_norm`. Raises `ValueError` if the shapes of `g` and `x` differ."
-    axes, eps = _last_axes('rms_norm_grad', x, shape), _rms_eps(x, eps)
+    "Backward pass of `rms_norm`. Raises as that, and `ValueError` if the shapes of `g` and `x` differ."
+    axes, eps = _last_axes('rms_norm_grad', x, shape, weight=weight), _rms_eps(x, eps)
     _check_same('rms_norm_grad', g, x)
     g, dw, _ = _affine_grad(_wide(g), standardize(x, axes, eps, center=False)[0], weight, None)
     return standardize_grad(g, x, axes, eps, center=False), dw
@@ -249,15 +288,16 @@ def _rms_eps(x, eps):
     "`eps`, or torch's default for RMSNorm"
     return torch.finfo(_wide(x).dtype).eps if eps is None else eps
 
-# %% ../nbs/10_normalization.ipynb #d2c64e49
-def _grouped(name, x, groups):
-    "`x` as (n, groups, values of a group in one row)"
+# %% ../nbs/10_normalization.ipynb #db7822b9
+def _check_groups(name, x, groups, weight, bias):
+    "The shape (n, groups, values of a group) in which a group is one row; an error unless that can be had, and the parameters fit"
     _check_channels(name, x)
     groups = _positive(f'{name}: groups', groups)
     if x.shape[1] % groups: raise ValueError(f'{name}: groups: {groups} came for {x.shape[1]} channels, a divisor is wanted')
-    rows = x.reshape(len(x), groups, math.prod(x.shape[1:])//groups)
-    _check_count(name, x, rows.shape[2])
-    return rows
+    shape = x.shape[0], groups, math.prod(x.shape[1:])//groups
+    _check_count(name, x, shape[2])
+    _check_shapes(name, x.shape[1:2], weight=weight, bias=bias)
+    return shape
 
 def group_norm(
     x, # (n, nf, ...) floating point
@@ -268,27 +308,26 @@ def group_norm(
 ): # tensor of the shape and dtype of `x`
     """GroupNorm (Wu and He, 2018): in each row, each group of neighbouring channels is standardized over its channels and all positions.
 
-    Raises `TypeError` unless `x` is floating point, `ValueError` for fewer than two axes, groups that do not divide nf, other numbers of
-    channels, or one value in a group."""
-    rows = _grouped('group_norm', x, groups)
-    if weight is not None: _check_channels('group_norm', x, len(weight))
-    return _affine(standardize(rows, 2, eps)[0].view(x.shape), _along(weight, x), _along(bias, x)).to(x.dtype)
+    Raises `TypeError` unless all are floating-point tensors, `ValueError` for fewer than two axes, groups that do not divide nf, parameters
+    of another shape, or one value in a group."""
+    rows = x.reshape(_check_groups('group_norm', x, groups, weight, bias))
+    return _affine(standardize(rows, 2, eps)[0].reshape(x.shape), _along(weight, x), _along(bias, x)).to(x.dtype)
 
 def group_norm_grad(
     g, # upstream gradient: tensor of the shape of `x`
     x, groups, weight=None, bias=None, eps=1e-5, # as for `group_norm`
 ): # gradients of `x`, `weight` and `bias`; None for a parameter that is None
-    "Backward pass of `group_norm`. Raises `ValueError` if the shapes of `g` and `x` differ."
-    rows = _grouped('group_norm_grad', x, groups)
+    "Backward pass of `group_norm`. Raises as that, and `ValueError` if the shapes of `g` and `x` differ."
+    rows = x.reshape(_check_groups('group_norm_grad', x, groups, weight, bias))
     _check_same('group_norm_grad', g, x)
-    g, dw, db = _affine_grad(_wide(g), standardize(rows, 2, eps)[0].view(x.shape), _along(weight, x), _along(bias, x))
-    return standardize_grad(g.reshape(rows.shape), rows, 2, eps).view(x.shape), *_flat(dw, db)
+    g, dw, db = _affine_grad(_wide(g), standardize(rows, 2, eps)[0].reshape(x.shape), _along(weight, x), _along(bias, x))
+    return standardize_grad(g.reshape(rows.shape), rows, 2, eps).reshape(x.shape), *_flat(dw, db)
 
-# %% ../nbs/10_normalization.ipynb #5f3e63c9
+# %% ../nbs/10_normalization.ipynb #532bed0a
 class LayerNorm(_Norm):
     """Each row standardized over its last axes, then weight and bias of their shape (Ba, Kiros and Hinton, 2016). Raises as `layer_norm`.
 
-    Same numbers and same `state_dict` as `nn.LayerNorm`."""
+    Same numbers and same `state_dict` as `nn.LayerNorm`, but slower than that fused layer."""
     def __init__(self,
         shape, # sizes of the last axes: int or tuple of int
         eps=1e-5, # added to the variance
@@ -302,7 +341,7 @@ class LayerNorm(_Norm):
 class RMSNorm(_Norm):
     """Each row divided by the RMS over its last axes, then weight of their shape (Zhang and Sennrich, 2019). Raises as `rms_norm`.
 
-    Same numbers and `state_dict` as `nn.RMSNorm`."""
+    Same numbers and `state_dict` as `nn.RMSNorm`. For inputs of 16 bits the default eps is that of torch 2.15 (2.4 has a larger one)."""
     def __init__(self,
         shape, # sizes of the last axes: int or tuple of int
         eps=None, # added to the mean square; as for `rms_norm` when None
@@ -313,7 +352,7 @@ class RMSNorm(_Norm):
         self.eps, self.shape = eps, shape
     def forward(self, x): return rms_norm(x, self.shape, self.weight, self.eps)
 
-# %% ../nbs/10_normalization.ipynb #4d5e056a
+# %% ../nbs/10_normalization.ipynb #c330e582
 class GroupNorm(_Norm):
     """`group_norm` with weight and bias, one for each channel (Wu and He, 2018). Raises as `group_norm`.
 
@@ -331,19 +370,30 @@ class GroupNorm(_Norm):
         self.groups, self.nf = groups, nf
     def forward(self, x):
         _check_channels(type(self).__name__, x, self.nf)
+        _check_groups(type(self).__name__, x, self.groups, self.weight, self.bias)
         return group_norm(x, self.groups, self.weight, self.bias, self.eps)
 
 class InstanceNorm(GroupNorm):
     """Each channel of each row standardized over its positions (Ulyanov and others, 2016). Raises as `group_norm`.
 
-    Same numbers and `state_dict` as `nn.InstanceNorm1d` to 3d, which keep no running averages by default."""
+    Same numbers and `state_dict` as `nn.InstanceNorm1d` to 3d, which keep no running averages by default. The first axis is always that of
+    the examples: a single image x without it goes in as `x[None]`."""
     def __init__(self,
         nf, # number of channels
         eps=1e-5, # added to the variance
         affine=False, # have weight and bias?
     ): super().__init__(nf, nf, eps, affine)
 
-# %% ../nbs/10_normalization.ipynb #f8368370
+# %% ../nbs/10_normalization.ipynb #0e96faf0
+def _check_running(name, x, mean, var, share, weight, bias):
+    "The axes of a channel's values; an error unless all arguments fit"
+    axes = _check_channels(name, x)
+    _check_count(name, x, math.prod([x.shape[i] for i in axes]), least=1)
+    _check_shapes(name, x.shape[1:2], mean=mean, var=var, weight=weight, bias=bias)
+    if isinstance(share, numbers.Real) and not 0 <= share <= 1 + 1e-6:         # a debiased share may come out one rounding above 1
+        raise ValueError(f'{name}: share: {share!r} came, 0 to 1 is wanted')
+    return axes
+
 def running_norm(
     x, # (n, nf, ...) floating point: nf channels
     mean, # (nf,) running mean up to now, a constant
@@ -356,22 +406,25 @@ def running_norm(
     """Standardize each channel with running averages that take this batch in first: m = (1-share)*mean + share*(mean of x), and
     v = (1-share)*var + share*(mean of (x-m)**2), deviations being taken from the *running* mean. With `share` 1 it is `batch_norm`.
 
-    Raises `TypeError` unless `x` is floating point, `ValueError` for fewer than two axes, an empty batch, or other numbers of channels."""
-    axes = _check_channels('running_norm', x, len(mean))
-    _check_count('running_norm', x, math.prod(x.shape[i] for i in axes), least=1)
+    Raises `TypeError` unless all are floating-point tensors, `ValueError` for fewer than two axes, an empty batch, other shapes, or a share
+    outside 0 to 1."""
+    axes = _check_running('running_norm', x, mean, var, share, weight, bias)
     wide = _wide(x)
-    m = (1 - share)*mean + share*wide.mean(axes)
+    m = (1 - share)*mean + share*_mean(wide, axes).flatten()
     d = wide - _along(m, x)
     v = (1 - share)*var + share*d.square().mean(axes)
     return _affine(d*_along((v + eps).rsqrt(), x), _along(weight, x), _along(bias, x)).to(x.dtype), m, v
 
+# %% ../nbs/10_normalization.ipynb #4dd348c7
 def running_norm_grad(
     g, # upstream gradient of the normalized x: tensor of the shape of `x`
     x, # as for `running_norm`
     mean, var, share, weight=None, bias=None, eps=1e-5, # as for `running_norm`
 ): # gradients of `x`, `weight` and `bias`; None for a parameter that is None
-    "Backward pass of `running_norm`: what went in before is constant, this batch is not. Raises `ValueError` if the shapes of `g` and `x` differ."
-    axes = _check_channels('running_norm_grad', x, len(mean))
+    """Backward pass of `running_norm`: what went in before is constant, this batch is not.
+
+    Raises as that, and `ValueError` if the shapes of `g` and `x` differ."""
+    axes = _check_running('running_norm_grad', x, mean, var, share, weight, bias)
     _check_same('running_norm_grad', g, x)
     xhat, _, v = running_norm(_wide(x), mean, var, share, eps=eps)
     g, dw, db = _affine_grad(_wide(g), xhat, _along(weight, x), _along(bias, x))
@@ -379,27 +432,32 @@ def running_norm_grad(
     g = g - share*g.mean(axes, keepdim=True)
     return (g*_along((v + eps).rsqrt(), x)).to(x.dtype), *_flat(dw, db)
 
-# %% ../nbs/10_normalization.ipynb #5713eda0
+# %% ../nbs/10_normalization.ipynb #e59e3760
 class RunningBatchNorm(BatchNorm):
     """BatchNorm that standardizes with its running averages in training too, the batch at hand taken in first (see `running_norm`).
 
     The averages are free of their start: the share of batch t is momentum/(1 - (1 - momentum)**t), or 1/t if momentum is None. Gradients flow
-    through that share. Takes batches of one; state as that of `BatchNorm`, but with the variance as it normalizes. Raises as `BatchNorm`."""
+    through that share. State as that of `BatchNorm`, but with the variance as it normalizes. Takes batches of one, of which train and eval
+    mode make different scales (mean square .92 and 1.37 at momentum .1). Not for activation checkpointing: a second forward on the same batch
+    would take it in twice. Raises as `BatchNorm`."""
     def __init__(self,
         nf, # number of channels
         eps=1e-5, # added to the variance
         momentum=.1, # share of a new batch in the averages, once many have been seen; None: all batches count alike
         affine=True, # have weight and bias?
     ):
-        if momentum == 0: raise ValueError('RunningBatchNorm: momentum: 0 came, a share above 0 is wanted')
+        _check_momentum(type(self).__name__, momentum, zero=False)
         super().__init__(nf, eps, momentum, affine)
 
     def forward(self, x):
         if not self.training: return super().forward(x)
-        _check_channels('RunningBatchNorm', x, self.nf)
-        _check_count('RunningBatchNorm', x, x.numel()//self.nf, least=1)
-        share, t = self._count(), self.num_batches_tracked.to(_wide(self.running_mean).dtype)
-        if self.momentum is not None: share = self.momentum/(1 - (1 - self.momentum)**t)
+        name, m = type(self).__name__, self.momentum
+        _check_channels(name, x, self.nf)
+        _check_count(name, x, x.numel()//self.nf, least=1)
+        _check_momentum(name, m, zero=False)
+        t = (self.num_batches_tracked + 1).to(_wide(self.running_mean).dtype)
+        if m is None: share = 1/t
+        else: share = (m/-torch.expm1(t*(math.log1p(-m) if m < 1 else -math.inf))).clamp(max=1)        # 1 - (1-m)**t, without cancellation
         y, mean, var = running_norm(x, self.running_mean, self.running_var, share, self.weight, self.bias, self.eps)
-        with torch.no_grad(): self.running_mean.copy_(mean); self.running_var.copy_(var)
+        with torch.no_grad(): self.running_mean.copy_(mean); self.running_var.copy_(var); self.num_batches_tracked.add_(1)
         return y
