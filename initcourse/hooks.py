@@ -518,7 +518,7 @@ def _depth_colors(names):
 
 def _short(name): return '…' + name[-22:] if len(name) > 23 else name or 'model'
 
-# %% ../nbs/09_hooks.ipynb #a81d2db8
+# %% ../nbs/09_hooks.ipynb #e82f960a
 def plot_stats(
     watch, # `ActivationStats` after a fit
     stats=None, # some of the recorded ones, with 'grad_' in front for gradients; when None all of the activations but 'hist'
@@ -541,6 +541,7 @@ def plot_stats(
     for ax,(s,(steps,along,found)) in zip(axs[0], data.items()):
         for name,v in found.items(): ax.plot(steps, v, color=colors[name], lw=1.4, marker='o' if len(steps) == 1 else None)
         ax.set(xlabel=along, ylabel=_LABELS[s], yscale='log' if s == 'grad_std' or (logy and s == 'std') else 'linear')
+        if s.endswith(('near_zero', 'dead')): ax.set_ylim(-.02, 1.02)
     fig.legend([plt.Line2D([], [], color=colors[n], lw=1.4) for n in few], [_short(n) for n in few], title='module', loc='outside right center')
     fig.suptitle(title, fontsize=11, fontweight='bold', x=.01, ha='left')
     return fig
