@@ -8,6 +8,10 @@ def seconds(f, *args):
     f(*args)
     return time.perf_counter() - start
 
+class Batches(list):
+    "A list of batches of `bs` rows, (x, y) each, that looks like a loader to all libraries"
+    def __init__(self, batches, bs): super().__init__(batches); self.bs = self.batch_size = bs
+
 def into_readme(script, text):
     "Put `text` into README.md, at the place of `script`"
     readme = Path(__file__).parent.parent/'README.md'

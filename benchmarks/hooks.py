@@ -13,7 +13,7 @@ it is not installed: `pip install fastai` brings it.
 import statistics, sys
 import torch
 import torch.nn.functional as F
-from common import into_readme, seconds
+from common import Batches, into_readme, seconds
 from initcourse.hooks import ActivationStats, get_cnn
 from initcourse.learner import Learner
 from initcourse.training import SGD
@@ -23,13 +23,9 @@ OURS = {'mean, std, near_zero': dict(stats=STATS), 'and histograms': dict(stats=
         'and dead units': dict(stats=(*STATS, 'hist', 'dead')), 'and all that of the gradients': dict(stats=(*STATS, 'hist', 'dead'), grads=True)}
 FASTAI = {'mean, std, near_zero': dict(), 'and histograms': dict(with_hist=True)}
 
-class Batches(list):
-    "A list of batches that looks like a loader to both"
-    batch_size = bs = 512
-
 def batches(n):
     gen = torch.Generator().manual_seed(0)
-    return Batches((torch.randn(512, 1, 28, 28, generator=gen), torch.randint(10, (512,), generator=gen)) for _ in range(n))
+    return Batches([(torch.randn(512, 1, 28, 28, generator=gen), torch.randint(10, (512,), generator=gen)) for _ in range(n)], 512)
 
 def ours(train, kw):
     "A fit, watched as `kw` says, or not at all if it is None"

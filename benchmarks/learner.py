@@ -16,17 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import BatchSampler, RandomSampler, TensorDataset
-from common import into_readme, seconds
+from common import Batches, into_readme, seconds
 from initcourse.learner import Learner, Metrics
 from initcourse.training import DataLoader, Dataset, accuracy
 
 def batches(n, seed=0):
     gen = torch.Generator().manual_seed(seed)
-    return [(torch.randn(64, 20, generator=gen), torch.randint(2, (64,), generator=gen)) for _ in range(n)]
-
-class Batches(list):
-    "A list of batches that looks like a loader to all"
-    batch_size = bs = 64
+    return Batches([(torch.randn(64, 20, generator=gen), torch.randint(2, (64,), generator=gen)) for _ in range(n)], 64)
 
 def bare(train, valid):
     model = nn.Linear(20, 2)
@@ -89,7 +85,7 @@ def installed():
 
 def overhead(steps, turns):
     "Table of microseconds a step"
-    train, valid = Batches(batches(steps)), Batches(batches(steps//4, seed=1))
+    train, valid = batches(steps), batches(steps//4, seed=1)
     fits, took = {n: make(train, valid) for n,make in installed().items()}, {}
     for fit in fits.values(): fit(1)
     for turn in range(turns):

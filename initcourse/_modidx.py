@@ -362,7 +362,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'initcourse.norm._flat': ('normalization.html#_flat', 'initcourse/norm.py'),
                                  'initcourse.norm._last_axes': ('normalization.html#_last_axes', 'initcourse/norm.py'),
                                  'initcourse.norm._mean': ('normalization.html#_mean', 'initcourse/norm.py'),
-                                 'initcourse.norm._positive': ('normalization.html#_positive', 'initcourse/norm.py'),
                                  'initcourse.norm._rms_eps': ('normalization.html#_rms_eps', 'initcourse/norm.py'),
                                  'initcourse.norm._wide': ('normalization.html#_wide', 'initcourse/norm.py'),
                                  'initcourse.norm.batch_norm': ('normalization.html#batch_norm', 'initcourse/norm.py'),

@@ -6,12 +6,13 @@
 __all__ = ['conv2d', 'conv2d_grad', 'GeneralRelu', 'ConvLayer', 'get_cnn', 'Hook', 'Hooks', 'is_lin_layer', 'find_modules',
            'tensor_stats', 'ActivationStats', 'plot_stats', 'plot_color_hist', 'plot_dead']
 
-# %% ../nbs/09_hooks.ipynb #1c79f8f6
+# %% ../nbs/09_hooks.ipynb #b8b8e1be
 import dataclasses, difflib, math, operator, warnings
 import torch
 import torch.nn.functional as F
 from torch import nn
 from .learner import Callback
+from .training import _positive
 
 # %% ../nbs/09_hooks.ipynb #e9d23001
 def _pair(v, name, least):
@@ -96,7 +97,7 @@ class GeneralRelu(nn.Module):
 
     def extra_repr(self): return f'leak={self.leak}, sub={self.sub}, maxv={self.maxv}'
 
-# %% ../nbs/09_hooks.ipynb #84356089
+# %% ../nbs/09_hooks.ipynb #a022153b
 class ConvLayer(nn.Module):
     """Convolution, normalization if wanted, activation. Its parts are `.conv`, `.norm` (or None) and `.act`.
 
@@ -110,7 +111,7 @@ class ConvLayer(nn.Module):
         **act, # leak, sub, maxv: for `GeneralRelu`
     ):
         super().__init__()
-        if isinstance(ks, bool) or not isinstance(ks, int) or ks < 1: raise ValueError(f'ConvLayer: ks: {ks!r} came, a whole number of at least 1 is wanted')
+        ks = _positive('ConvLayer: ks', ks)
         if norm is not None and not callable(norm): raise TypeError(f'ConvLayer: norm: {norm!r} came, a function of nf, such as nn.BatchNorm2d, is wanted')
         self.conv = nn.Conv2d(ni, nf, ks, stride=stride, padding=ks//2, bias=norm is None)
         self.norm = None if norm is None else norm(nf)
@@ -121,7 +122,7 @@ class ConvLayer(nn.Module):
         if self.norm is not None: x = self.norm(x)
         return self.act(x)
 
-# %% ../nbs/09_hooks.ipynb #d44f9e38
+# %% ../nbs/09_hooks.ipynb #c11fdac2
 def get_cnn(
     nfs=(8, 16, 32, 64, 64), # filters of each `ConvLayer`
     n_out=10, # outputs: classes
@@ -129,7 +130,9 @@ def get_cnn(
     n_in=1, # channels of the images
     **act, # leak, sub, maxv: for `GeneralRelu`
 ): # nn.Sequential from (n, n_in, h, w) to (n, n_out)
-    "The CNN of the course: a `ConvLayer` of stride 2 for each of `nfs`, the first with kernel 5; then the mean over positions, and a linear layer"
+    """The CNN of the course: a `ConvLayer` of stride 2 for each of `nfs`, the first with kernel 5; then the mean over positions, and a linear layer.
+
+    Raises `ValueError` if `nfs` is empty."""
     nfs = tuple(nfs) if hasattr(nfs, '__iter__') else (nfs,)
     if not nfs: raise ValueError('get_cnn: nfs: no layer came, at least one is wanted')
     convs = [ConvLayer(a, b, 3 if i else 5, norm=norm, **act) for i,(a,b) in enumerate(zip((n_in, *nfs), nfs))]
@@ -461,7 +464,7 @@ class _Watch(_Record):
         if self.hooks is not None: self.hooks.remove()
         self.hooks = self._calls = None
 
-# %% ../nbs/09_hooks.ipynb #f38b1ad0
+# %% ../nbs/09_hooks.ipynb #06312df3
 class ActivationStats(_Watch, Callback):
     """Statistics of what modules put out, and of its gradients, while a `Learner` trains.
 
@@ -469,7 +472,7 @@ class ActivationStats(_Watch, Callback):
     whether it was a training batch. Gradients have stats of their own, 'grad_mean' and so on. Numbers stay on the model's device for a few hundred
     rows, or until `.stats` is asked for. A module that runs twice in a batch has a second entry, 'name, call 2'; of a tuple the first floating-point
     tensor counts; a module that never ran gets a warning. No hook outlives the fit; `validate` and `lr_find` are not watched. Raises `ValueError`
-    for bad arguments, for `modules` when the fit begins; `TypeError` if these are no modules, names or condition."""
+    for bad arguments, for `modules` when the fit begins; `TypeError` if these are no modules, names or condition, or `every` is no int."""
     order, in_probes = 90, False                           # late: what others run in their before_batch is not this batch
     def __init__(self,
         stats=('mean', 'std', 'near_zero'), # some of 'mean', 'std', 'near_zero', 'dead', 'hist'
@@ -486,19 +489,18 @@ class ActivationStats(_Watch, Callback):
         if on not in ('train', 'valid', 'both'): raise ValueError(f"ActivationStats: on: {on!r} came, 'train', 'valid' or 'both' is wanted")
         if grads and on == 'valid': raise ValueError("ActivationStats: grads, on: True and 'valid' came, but validation has no gradients")
         for name,v,wanted,right in [
-            ('every', every, 'a whole number of at least 1', isinstance(every, int) and every is not True and every >= 1),
             ('eps', eps, 'a number of at least 0', isinstance(eps, (int, float)) and 0 <= eps < math.inf),
             ('unit_axis', unit_axis, 'a whole number or None', unit_axis is None or isinstance(unit_axis, int))]:
             if not right: raise ValueError(f'ActivationStats: {name}: {v!r} came, {wanted} is wanted')
         self.which = _check_stats('ActivationStats', stats)
         self.bins, self.grad_bins = _check_bins('ActivationStats: bins', bins), _check_bins('ActivationStats: grad_bins', grad_bins)
+        every = _positive('ActivationStats: every', every)
         if hasattr(modules, '__next__'): modules = list(modules)
         self.modules, self.grads, self.on, self.every, self.eps, self.unit_axis = modules, grads, on, every, eps, unit_axis
 
-# %% ../nbs/09_hooks.ipynb #a2e7c062
-_LABELS = dict(mean='mean', std='std', near_zero='share near zero', dead='share of dead units')
-_GRAD_LABELS = dict(mean='mean of gradient', std='std of gradient', near_zero='share of zero gradients', dead='share of units, gradient dead')
-_LABELS.update((f'grad_{k}', v) for k,v in _GRAD_LABELS.items())
+# %% ../nbs/09_hooks.ipynb #11708ed6
+_LABELS = dict(mean='mean', std='std', near_zero='share near zero', dead='share of dead units', grad_mean='mean of gradient', grad_std='std of gradient',
+               grad_near_zero='share of zero gradients', grad_dead='share of units, gradient dead')
 
 def _rows_of(where, watch, stat):
     "(steps, label of that axis, name -> values): training batches, or if there are none validation batches by number, of the modules that have `stat`"
@@ -518,7 +520,7 @@ def _depth_colors(names):
 
 def _short(name): return '…' + name[-22:] if len(name) > 23 else name or 'model'
 
-# %% ../nbs/09_hooks.ipynb #e82f960a
+# %% ../nbs/09_hooks.ipynb #90b518be
 def plot_stats(
     watch, # `ActivationStats` after a fit
     stats=None, # some of the recorded ones, with 'grad_' in front for gradients; when None all of the activations but 'hist'
@@ -531,8 +533,8 @@ def plot_stats(
     import matplotlib.pyplot as plt
     numbers = [s for s in getattr(watch, 'which', ()) if s != 'hist']
     stats = (numbers or ['mean']) if stats is None else [stats] if isinstance(stats, str) else list(stats)
-    for s in stats or ['']:
-        if s not in _LABELS: raise ValueError(f'plot_stats: stats: {s or None!r} came, some of {", ".join(_LABELS)} are wanted')
+    for s in stats or [None]:
+        if s not in _LABELS: raise ValueError(f'plot_stats: stats: {s!r} came, some of {", ".join(_LABELS)} are wanted')
     data = {s: _rows_of('plot_stats', watch, s) for s in stats}
     colors = _depth_colors([n for n in watch.stats if any(n in found for _,_,found in data.values())])
     few = list(colors) if len(colors) <= 12 else [list(colors)[round(i*(len(colors) - 1)/11)] for i in range(12)]      # a longer legend would not fit
@@ -546,7 +548,7 @@ def plot_stats(
     fig.suptitle(title, fontsize=11, fontweight='bold', x=.01, ha='left')
     return fig
 
-# %% ../nbs/09_hooks.ipynb #64f6272b
+# %% ../nbs/09_hooks.ipynb #2a0ea219
 def plot_color_hist(
     watch, # `ActivationStats` after a fit with 'hist'
     grads=False, # gradients instead of activations?
@@ -555,10 +557,10 @@ def plot_color_hist(
 ):
     """For each module a picture: time across, value up, the lighter the more values (log count); edge rows hold what lies beyond. Returns the figure.
 
-    Raises `ValueError` without histograms."""
+    Raises `ValueError` without histograms, or if `ncols` is below 1."""
     import matplotlib.pyplot as plt
     steps, along, found = _rows_of('plot_color_hist', watch, 'grad_hist' if grads else 'hist')
-    if isinstance(ncols, bool) or not isinstance(ncols, int) or ncols < 1: raise ValueError(f'plot_color_hist: ncols: {ncols!r} came, at least 1 is wanted')
+    ncols = _positive('plot_color_hist: ncols', ncols)
     lo, hi, n = watch.grad_bins if grads else watch.bins
     middles = (steps[1:] + steps[:-1])/2
     times = torch.cat([2*steps[:1] - middles[:1], middles, 2*steps[-1:] - middles[-1:]]) if len(steps) > 1 else steps[0] + torch.tensor([-.5, .5])

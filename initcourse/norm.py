@@ -7,10 +7,11 @@ __all__ = ['standardize', 'standardize_grad', 'batch_norm', 'batch_norm_grad', '
            'rms_norm', 'rms_norm_grad', 'group_norm', 'group_norm_grad', 'LayerNorm', 'RMSNorm', 'GroupNorm',
            'InstanceNorm', 'running_norm', 'running_norm_grad', 'RunningBatchNorm']
 
-# %% ../nbs/10_normalization.ipynb #14b1ee0a
-import math, numbers, operator
+# %% ../nbs/10_normalization.ipynb #a91127db
+import math, numbers
 import torch
 from torch import nn
+from .training import _positive
 
 # %% ../nbs/10_normalization.ipynb #14094cbf
 def _check_input(name, x, arg='x'):
@@ -143,14 +144,7 @@ def batch_norm_grad(
     g, dw, db = _affine_grad(_wide(g), standardize(x, axes, eps)[0], _along(weight, x), _along(bias, x))
     return standardize_grad(g, x, axes, eps), *_flat(dw, db)
 
-# %% ../nbs/10_normalization.ipynb #6cae2287
-def _positive(name, value):
-    "`value` as an int. Raises `ValueError` in the name of `name` unless it is a positive whole number."
-    try: res = operator.index(None if isinstance(value, bool) else value)
-    except TypeError: res = 0
-    if res < 1: raise ValueError(f'{name}: {value!r} came, a positive whole number is wanted')
-    return res
-
+# %% ../nbs/10_normalization.ipynb #d0d99f7a
 class _Norm(nn.Module):
     "What the family has in common: `eps`, and the parameters `weight` and `bias` of one shape"
     def __init__(self, shape, eps, affine, bias=True):
