@@ -56,6 +56,18 @@ def check_pages_link_to_what_is_there():
             if not link.startswith('http') and not ((ROOT/page).parent/link).exists(): bad.append(f'{page}: dead link {link}')
     return bad
 
+def check_reports_in_the_readme_are_what_its_code_prints():
+    "Words as they stand; numbers to 2 percent, since systems round differently"
+    def same(a, b):
+        try: return abs(float(a) - float(b)) <= .02*abs(float(b)) + 1e-3
+        except ValueError: return a == b
+    bad, found = [], re.findall(r'```python\n(.*?)```\s+```text\n(.*?)```', text('README.md'), re.S)
+    for code,wanted in found:
+        out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT)
+        if len(out.stdout.split()) != len(wanted.split()) or not all(map(same, out.stdout.split(), wanted.split())):
+            bad.append(f'README.md: this came instead: {out.stdout or out.stderr}')
+    return bad if found else ['README.md shows no report']
+
 def check_exports_are_listed():
     "The facts table names what the module exports, no more and no less"
     bad = []

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLORS', 'house_style', 'unlabelled_axes', 'show_images', 'show_matrices', 'plot_ratios', 'plot_hists', 'plot_lines',
-           'plot_bands', 'plot_depth', 'plot_graph', 'plot_broadcast']
+           'plot_bands', 'plot_before_after', 'plot_depth', 'plot_graph', 'plot_broadcast']
 
 # %% ../nbs/90_plots.ipynb #f4c6a5a2
 import math
@@ -192,6 +192,33 @@ def plot_bands(
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     if legend: ax.legend()
     return ax.figure
+
+# %% ../nbs/90_plots.ipynb #d2f4b9eb
+def plot_before_after(
+    names, # (n,) texts, from top to bottom; with more than 60 only each tenth is written
+    before, # (n,) numbers >= 0, or nan
+    after, # (n,) numbers >= 0, or nan
+    title, # what to see
+    xlabel, # what the numbers are
+):
+    "For each name a line from its number before to that after, on a log axis, zeros at the left edge; returns the figure. Raises `ValueError` if lengths differ."
+    if not len(names) == len(before) == len(after):
+        raise ValueError(f'plot_before_after: names, before, after: lengths {len(names)}, {len(before)} and {len(after)} came, equal ones are wanted')
+    n = len(names)
+    fig, ax = plt.subplots(figsize=(6.4, 1.3 + (.22*n if n <= 60 else 6)))
+    seen = [v for v in (*before, *after) if 0 < v < math.inf] or [1.]
+    small = min(seen)/3                                     # where zeros are drawn
+    for i,(b,a) in enumerate(zip(before, after)): ax.plot([b or small, a or small], [i, i], color=COLORS['grey'], lw=1, zorder=1)
+    for label,values,color,marker in (('before', before, 'red', 'o'), ('after', after, 'blue', 's')):
+        ax.scatter([v or math.nan for v in values], range(n), color=COLORS[color], marker=marker, s=22, label=label, zorder=2)
+    zeros = [i for i,(b,a) in enumerate(zip(before, after)) if b == 0 or a == 0]
+    if zeros: ax.scatter([small]*len(zeros), zeros, color=COLORS['black'], marker='<', s=30, label='exactly 0', zorder=3)
+    written = range(0, n, 1 if n <= 60 else 10)
+    ax.set(xscale='log', title=title, xlabel=xlabel, ylabel='layer', yticks=written, yticklabels=[names[i] for i in written], ylim=(n - .4, -.6))
+    if max(seen) < 20*min(seen):                            # plain numbers are shorter than powers
+        for write in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter): write(lambda v, _: f'{v:g}')
+    ax.legend(loc='upper left', bbox_to_anchor=(1.01, 1))
+    return fig
 
 # %% ../nbs/90_plots.ipynb #30f334fd
 def plot_depth(
