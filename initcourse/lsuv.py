@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['LSUVUnit', 'LSUVReport', 'lsuv_']
 
-# %% ../nbs/11_lsuv.ipynb #2a9ebfab
-import math, numbers, threading, warnings
+# %% ../nbs/11_lsuv.ipynb #803073b9
+import copy, math, numbers, threading, warnings
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 import torch
@@ -18,11 +18,11 @@ from torch.nn.utils import parametrize
 from .hooks import _choose, is_lin_layer
 from .learner import _random_state, _set_random_state
 
-# %% ../nbs/11_lsuv.ipynb #54fd13c6
+# %% ../nbs/11_lsuv.ipynb #cbb86f58
 @dataclass
 class LSUVUnit:
     "What `lsuv_` found and did at one unit; numbers are nan where it was not reached"
-    name: str # as in `model.named_modules()`
+    name: str # as in `model.named_modules()`, or as it was given
     kind: str # class of the module
     status: str = 'not called' # 'scaled', 'scaled, …', 'measured' (dry run), or why it was left as it was
     std_before: float = math.nan # std of its output, when all that runs before it had been corrected
@@ -32,7 +32,7 @@ class LSUVUnit:
     scale: float = 1. # what its weight and bias were multiplied by
     shift: float = 0. # what was added to its output
 
-# %% ../nbs/11_lsuv.ipynb #51931490
+# %% ../nbs/11_lsuv.ipynb #6b4e960d
 @dataclass(repr=False)
 class LSUVReport:
     "The `LSUVUnit`s in the order of execution, then those not called: `report[i]`, `report['name']`, a loop, `print(report)`, `report.plot()`"
@@ -51,17 +51,17 @@ class LSUVReport:
         "Std of each unit before and after, on a log axis; returns the figure"
         from initcourse.plots import plot_before_after
         seen = [u for u in self.units if not math.isnan(u.std)]
-        return plot_before_after([u.name or 'model' for u in seen], [u.std_before for u in seen], [u.std for u in seen], title, 'std (log scale)')
+        return plot_before_after([u.name or '(model)' for u in seen], [u.std_before for u in seen], [u.std for u in seen], title, 'std (log scale)')
 
     def __repr__(self):
-        names, kinds = [u.name or 'model' for u in self.units], [u.kind for u in self.units]
+        names, kinds = [u.name or '(model)' for u in self.units], [u.kind for u in self.units]
         w, k = max(map(len, ['unit', *names])), max(map(len, ['kind', *kinds]))
         lines = [f'{"unit":{w}}  {"kind":{k}}  std before     std      mean     scale  status']
         for n,u in zip(names, self.units):
             lines.append(f'{n:{w}}  {u.kind:{k}}  {u.std_before:10.4g}  {u.std:6.4g}  {u.mean:8.3g}  {u.scale:8.4g}  {u.status}')
         return '\n'.join(lines) + f'\n{self.passes} forward pass{"es" if self.passes != 1 else ""}'
 
-# %% ../nbs/11_lsuv.ipynb #58ac9096
+# %% ../nbs/11_lsuv.ipynb #12a1b6aa
 def _leaves(b):
     "All tensors in a batch, at any depth"
     if isinstance(b, torch.Tensor): yield b
@@ -71,6 +71,7 @@ def _leaves(b):
 def _join(batches):
     "One batch of the rows of all; what is no tensor, or a tensor of one number, must be the same in all"
     first, *rest = batches
+    if isinstance(first, list): raise ValueError('lsuv_: batch: a list of lists came; of the batches [xb, yb] of a loader pass each xb')
     if isinstance(first, torch.Tensor) and first.ndim:
         if any(not isinstance(b, torch.Tensor) or b.shape[1:] != first.shape[1:] or b.dtype != first.dtype for b in rest):
             raise ValueError('lsuv_: batch: a list came whose entries differ in the shape of a row or in dtype; it is to hold batches of inputs '
@@ -92,20 +93,25 @@ def _check_batch(batch):
     if not ts: raise TypeError(f'lsuv_: batch: {type(batch).__name__} came, a tensor, a tuple or dict of arguments, or a list of batches is wanted')
     rows = max([len(t) for t in ts if t.ndim], default=0)
     if rows < 2: raise ValueError(f'lsuv_: batch: {rows} row{"s"*(rows != 1)} came, at least two rows are wanted, and some hundred are better')
-    if any(t.is_floating_point() and not t.isfinite().all() for t in ts): raise ValueError('lsuv_: batch: it holds NaN or infinity')
+    def bad(t): return t.is_floating_point() and not (t.isfinite().all() or ((t == 0) | (t == -math.inf)).all())       # (the latter is a mask)
+    if any(map(bad, ts)): raise ValueError('lsuv_: batch: it holds NaN or infinity')
     return batch
 
-# %% ../nbs/11_lsuv.ipynb #108c661f
+# %% ../nbs/11_lsuv.ipynb #3a9eceda
 def _cloned(b):
     "The batch with tensors of its own, which a model may overwrite"
     if isinstance(b, torch.Tensor): return b.clone()
-    if isinstance(b, dict): return {k: _cloned(v) for k,v in b.items()}
+    if isinstance(b, dict):
+        res = copy.copy(b)
+        for k,v in b.items(): res[k] = _cloned(v)
+        return res
+    if isinstance(b, tuple) and hasattr(b, '_fields'): return type(b)(*map(_cloned, b))
     return type(b)(map(_cloned, b)) if type(b) in (tuple, list) else b
 
 def _run(model, batch): return model(**batch) if isinstance(batch, dict) else model(*batch) if isinstance(batch, tuple) else model(batch)
 
-def _check_model(model):
-    "Raises `TypeError` for what is no module, or hides one from hooks; `ValueError` for lazy modules"
+def _check_model(model, modules):
+    "Raises `TypeError` for what is no module, or hides one from hooks; `ValueError` for lazy modules, or no layers"
     if not isinstance(model, nn.Module): raise TypeError(f'lsuv_: model: {type(model).__name__} came, an nn.Module is wanted')
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         raise TypeError(f'lsuv_: model: a {type(model).__name__} came; pass model.module, which has the same weights')
@@ -116,13 +122,15 @@ def _check_model(model):
         if isinstance(m, torch.jit.ScriptModule): raise TypeError(f'lsuv_: model: {name or "it"} is scripted; initialize before scripting')
     if any(isinstance(p, UninitializedTensorMixin) for p in (*model.parameters(), *model.buffers())):
         raise ValueError('lsuv_: model: it has lazy modules without shape; run one batch through it first, in eval mode')
+    if modules is None and not any(map(is_lin_layer, model.modules())):
+        raise ValueError(f'lsuv_: model: {type(model).__name__} came, which has no linear or convolutional layer')
 
 def _check_number(name, value, least=-math.inf):
     "Raises `ValueError` for what is no finite number above `least`"
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not least < value < math.inf:
         raise ValueError(f'lsuv_: {name}: {value!r} came, a {"positive" if least == 0 else "finite"} number is wanted')
 
-# %% ../nbs/11_lsuv.ipynb #3c96b107
+# %% ../nbs/11_lsuv.ipynb #41023e83
 def _uneven(weight):
     "By how much the squared norms of rows, or of columns, of a weight vary, where 1 is what independent entries give; 0 for less than 16 of them"
     w, res = weight.detach().flatten(1)[:1024, :1024].float(), [0.]
@@ -136,46 +144,55 @@ def _look_trained(model):
     norms = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, getattr(nn, 'RMSNorm', nn.GroupNorm))
     def moved(p): return p is not None and p.numel() > 1 and (p != p.flatten()[0]).any()
     def trained(m):
-        if isinstance(m, norms): return (getattr(m, 'num_batches_tracked', None) or 0) > 0 or moved(m.weight) or moved(getattr(m, 'bias', None))
-        return is_lin_layer(m) and m.weight.is_floating_point() and not m.weight.is_meta and _uneven(m.weight) > 2
-    return [n or 'it' for n,m in model.named_modules() if trained(m)]
+        if isinstance(m, norms):
+            return (getattr(m, 'num_batches_tracked', None) or 0) > 10 or moved(m.weight if getattr(m, 'bias', None) is None else m.bias)
+        w = m.weight if is_lin_layer(m) else None
+        return isinstance(w, nn.Parameter) and w.is_floating_point() and not w.is_meta and _uneven(w) > 2
+    return [n or type(m).__name__ for n,m in model.named_modules() if trained(m)]
 
-# %% ../nbs/11_lsuv.ipynb #12c23de0
+# %% ../nbs/11_lsuv.ipynb #2036c54d
 def _layer_of(unit):
     "The layer that is rescaled for `unit`: itself, or the one inside; None if there are several or none"
     inside = [m for m in unit.modules() if is_lin_layer(m)]
     return inside[0] if len(inside) == 1 else None
 
-def _own_forward(layer): return 'forward' in vars(layer) or not type(layer).forward.__module__.startswith('torch.nn.')
+def _own_forward(layer): return 'forward' in vars(layer) or not type(layer).__module__.startswith('torch.nn.')
 
 def _params(layer): return [p for p in (layer.weight, layer.bias) if p is not None]
 
-def _place(p): return p.untyped_storage().data_ptr() or id(p) # (0 for tensors without memory)
+def _tied(model):
+    "Ids of all parameters and buffers whose memory another one uses too"
+    held = [p for m in model.modules() for p in (*m._parameters.values(), *m._buffers.values()) if p is not None and p.layout == torch.strided]
+    def span(p): return p.data_ptr(), p.data_ptr() + p.element_size()*(1 + sum((n - 1)*s for n,s in zip(p.shape, p.stride()))), id(p)
+    res, end, last = set(), 0, None                         # the farthest end so far, and whose it is
+    for start,stop,key in sorted(span(p) for p in held if p.numel() and not p.is_meta):
+        if start < end: res |= {key, last}
+        if stop > end: end, last = stop, key
+    return res
 
 def _excuses(model, found):
     "name -> why this unit is left alone, for those of `found` that must be"
-    owners = Counter(_place(p) for m in model.modules() for p in m._parameters.values() if p is not None)
-    layers = {n: _layer_of(m) for n,m in found.items()}
+    tied, layers = _tied(model), {n: _layer_of(m) for n,m in found.items()}
     chosen = Counter(map(id, layers.values()))
     def why(layer):
         if layer is None: return 'no single layer inside to rescale'
         ps = _params(layer)
-        if parametrize.is_parametrized(layer) or hasattr(layer, 'weight_g') or any(not isinstance(p, nn.Parameter) for p in ps): return 'parametrized'
+        if parametrize.is_parametrized(layer) or any(all(p is not q for q in layer._parameters.values()) for p in ps): return 'parametrized'
         if any(p.is_meta for p in ps): return 'on the meta device'
-        if any(owners[_place(p)] > 1 for p in ps): return 'tied parameters'
+        if any(id(p) in tied for p in ps): return 'tied parameters'
         if not all(p.requires_grad for p in ps): return 'frozen'
         return 'its layer belongs to another unit too' if chosen[id(layer)] > 1 else None
     return {n: text for n,l in layers.items() if (text := why(l))}
 
-# %% ../nbs/11_lsuv.ipynb #a730fcdc
+# %% ../nbs/11_lsuv.ipynb #3720c14e
 class _Journal:
     "What layers were before their first change, to put them back"
     def __init__(self): self.kept = {}
 
     def keep(self, layer):
         if id(layer) in self.kept: return
-        values = [(p, p.clone()) for p in _params(layer)]
-        self.kept[id(layer)] = lambda: [p.copy_(v) for p,v in values]
+        values = [(p, p.detach().clone()) for p in _params(layer)]
+        self.kept[id(layer)] = lambda: [p.detach().copy_(v) for p,v in values]
 
     def keep_offset(self, act):
         self.kept.setdefault(id(act), partial(setattr, act, 'sub', act.sub))
@@ -184,12 +201,14 @@ class _Journal:
         "Put these modules back, or all"
         for key in [id(m) for m in modules] or list(self.kept): self.kept.pop(key, lambda: None)()
 
-# %% ../nbs/11_lsuv.ipynb #b073b5d6
+# %% ../nbs/11_lsuv.ipynb #80a5e3e4
 @contextmanager
-def _same_draws():
-    "At the end all random states are as they were"
+def _same_draws(start=None):
+    "At the end all random states are as they were; inside they begin with `start`, if that is given"
     state = _random_state([])
-    try: yield
+    try:
+        if start: _set_random_state([], start)
+        yield
     finally: _set_random_state([], state)
 
 @contextmanager
@@ -198,23 +217,29 @@ def _borrowed(model, train):
     flags = [(m, m.training) for m in model.modules()]
     buffers = [(m, n, b) for m in model.modules() for n,b in m._buffers.items()]
     own = {id(b): b.detach().clone() for m,n,b in buffers if b is not None}          # what the pass may write to
+    compiled = [(m, c) for m in model.modules() if (c := m._compiled_call_impl)]            # by m.compile(); what is compiled cannot be watched
     fast = torch.backends.mha.get_fastpath_enabled()        # a transformer's fast path runs no hooks
     try:
         with _same_draws():
             for m,_ in flags: m.training = train
             for m,n,b in buffers: m._buffers[n] = own.get(id(b))
+            for m,_ in compiled: m._compiled_call_impl = None
             torch.backends.mha.set_fastpath_enabled(False)
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
         for m,was in flags: m.training = was
+        for m,call in compiled: m._compiled_call_impl = call
+        known = {(id(m), n) for m,n,_ in buffers}
+        for m,_ in flags:
+            for n in [n for n in m._buffers if (id(m), n) not in known]: delattr(m, n)          # made by the pass itself
         for m,n,b in buffers: m._buffers[n] = b
         torch.clear_autocast_cache()                        # under autocast old weights are kept in 16 bits
 
-# %% ../nbs/11_lsuv.ipynb #53a1a618
+# %% ../nbs/11_lsuv.ipynb #eb735095
 def _std_mean(t):
     "Standard deviation and mean as numbers; two plain passes over memory, which on a CPU take a fraction of what `torch.std_mean` takes"
-    t = t.float() if t.dtype.itemsize < 4 else t
+    t = t.detach().float() if t.dtype.itemsize < 4 else t.detach()
     mean = t.mean()
     std = ((t - mean).square_().sum()/(t.numel() - 1)).sqrt().item()      # (vector_norm is as fast, and off by 1e-4 for millions of numbers)
     if not 1e-15 < std < 1e15: std = t.double().std().item()              # its squares leave what 32 bits hold
@@ -224,6 +249,7 @@ def _measure(unit, out):
     "Fill in std and mean; returns why this output cannot be corrected, or None"
     if not isinstance(out, torch.Tensor): return f'puts out a {type(out).__name__}, no tensor'
     if not out.is_floating_point(): return f'puts out {out.dtype}, no floating point'
+    if out.layout != torch.strided or out.is_nested: return 'puts out a sparse or nested tensor'
     if out.numel() < 2: return 'puts out fewer than two numbers'
     unit.std_before, unit.mean_before = unit.std, unit.mean = _std_mean(out)
     if not math.isfinite(unit.std): return 'output not finite'
@@ -233,37 +259,44 @@ def _measure(unit, out):
 
 def _versions(args, kwargs): return [(id(t), t._version) for t in _leaves([args, kwargs]) if not t.is_inference()]
 
-# %% ../nbs/11_lsuv.ipynb #77a663a2
+# %% ../nbs/11_lsuv.ipynb #48d348ed
 class _Watch:
     "Hooks for one forward pass, which notice each unit and each call of its layer"
     def __init__(self, excuses, journal, drawn, std, mean, exact, dry_run):
         self.excuses, self.journal, self.drawn = excuses, journal, drawn
         self.std, self.mean, self.exact, self.dry_run = std, mean, exact, dry_run
         self.order, self.calls, self.again = {}, Counter(), {}        # name -> unit, as they run; -> how often; -> why another pass does without
-        self.seen, self.versions, self.busy = {}, {}, False           # name -> output of the layer inside; name -> versions of its inputs
+        self.seen, self.start, self.versions = {}, {}, {}             # name -> output of the layer inside; -> random state, versions of inputs then
+        self.units, self.foreign, self.busy = [], set(), False
 
     def watch(self, unit, module, stack):
         "Hooks on a unit and on its layer, to be removed by `stack`"
-        layer, name = _layer_of(module) or module, unit.name
+        layer, name, left = _layer_of(module) or module, unit.name, self.dry_run or unit.name in self.excuses
+        own = [id(p) for p in _params(layer)] if not left else []
+        self.units.append(module)
         def enter(*_):
             if self.busy: return
             self.calls[name] += 1
-            if self.calls[name] > 1 and not self.dry_run and name not in self.excuses: self.again[name] = f'called {self.calls[name]} times'
-            if name in self.drawn and name not in self.excuses and not self.again: self.draw(layer, self.drawn[name])
-        def note(m, args, kwargs): self.versions[name] = _versions(args, kwargs)
-        def keep(m, inp, z):
-            if not self.busy: self.seen[name] = z.clone() if isinstance(z, torch.Tensor) else None       # before an activation works in place
+            if left: return
+            if self.calls[name] > 1: self.again[name] = f'called {self.calls[name]} times'
+            if [id(p) for p in _params(layer)] != own: self.foreign.add(name)
+            elif name in self.drawn and not self.again: self.draw(layer, self.drawn[name])
+        def note(m, args, kwargs):
+            self.versions[name] = _versions(args, kwargs)
+            if not left and (m is not layer or _own_forward(m)): self.start[name] = _random_state([])
+        def keep(m, inp, z):                                # before an activation works in place
+            if not self.busy and not self.again and isinstance(z, torch.Tensor): self.seen[name] = z.detach().clone()
         def after(m, args, kwargs, out): return None if self.busy or self.again else self.after(unit, m, args, kwargs, out)
         for handle in (layer.register_forward_pre_hook(enter, prepend=True), module.register_forward_pre_hook(note, with_kwargs=True),
                        module.register_forward_hook(after, with_kwargs=True, prepend=True)): stack.callback(handle.remove)
-        if module is not layer and not self.dry_run: stack.callback(layer.register_forward_hook(keep, prepend=True).remove)
+        if module is not layer and not left: stack.callback(layer.register_forward_hook(keep, prepend=True).remove)
 
     def draw(self, layer, weight):
         self.journal.keep(layer)
-        layer.weight.copy_(weight)
-        if layer.bias is not None: layer.bias.zero_()
+        layer.weight.detach().copy_(weight)
+        if layer.bias is not None: layer.bias.detach().zero_()
 
-# %% ../nbs/11_lsuv.ipynb #4f9a44be
+# %% ../nbs/11_lsuv.ipynb #80bd5e67
 class _Pass(_Watch):
     "What is done when a unit has run"
     def after(self, unit, module, args, kwargs, out):
@@ -272,27 +305,37 @@ class _Pass(_Watch):
         if name in self.order: return None
         self.order[name] = unit
         fault = _measure(unit, out) or ('changes its input in place: name its parts instead' if changed else None)
+        if name in self.foreign: fault = 'called with other weights than its own'
         unit.status = self.excuses.get(name) or fault or 'measured'
-        if self.dry_run: return None
-        if unit.status == 'measured':
-            self.busy = True
-            try: out = (self.correct if is_lin_layer(module) else self.correct_inside)(unit, module, args, kwargs, out)
-            finally: self.busy = False
-            if unit.status.startswith('scaled'): return out
-            self.journal.undo(_layer_of(module))
-        if name in self.drawn and name not in self.excuses: self.again[name] = unit.status         # its own weights come back
+        if self.dry_run or name in self.excuses: return None
+        self.busy = True
+        try: return self.treat(unit, module, args, kwargs, out, again=changed or not isinstance(out, torch.Tensor))
+        finally: self.busy = False
 
-# %% ../nbs/11_lsuv.ipynb #0364bf50
+    def treat(self, unit, module, args, kwargs, out, again):
+        "Correct the unit, or give it its own weights back and what it puts out with them"
+        if unit.status == 'measured':
+            new = (self.correct if is_lin_layer(module) else self.correct_inside)(unit, module, args, kwargs, out)
+            if unit.status.startswith('scaled'): return new
+        self.journal.undo(_layer_of(module))
+        if unit.name not in self.drawn or unit.name in self.foreign: return None
+        if again: self.again[unit.name] = unit.status
+        else:
+            out = self.recompute(unit, module, args, kwargs)
+            unit.std_before, unit.mean_before = unit.std, unit.mean
+            return out
+
+# %% ../nbs/11_lsuv.ipynb #c7207749
 class _Correct(_Pass):
     "How a layer is corrected whose output is linear in its parameters"
     def correct(self, unit, layer, args, kwargs, out):
         self.journal.keep(layer)
         unit.status, unit.scale = 'scaled', self.std/unit.std_before
-        for p in _params(layer): p.mul_(unit.scale)
+        for p in _params(layer): p.detach().mul_(unit.scale)
         if self.mean is not None and layer.bias is None: unit.status = 'scaled, no bias to shift'
         elif self.mean is not None:
             unit.shift = self.mean - unit.mean_before*unit.scale
-            layer.bias.add_(unit.shift)
+            layer.bias.detach().add_(unit.shift)
         rough = out.dtype.itemsize < 4 or unit.std_before < 1e-3*abs(unit.mean_before)              # rounding counts
         if self.exact or rough or _own_forward(layer): out = self.recompute(unit, layer, args, kwargs)
         else:
@@ -302,14 +345,15 @@ class _Correct(_Pass):
 
     def recompute(self, unit, module, args, kwargs):
         torch.clear_autocast_cache()                        # under autocast the old weight is kept in 16 bits
-        with _same_draws(): out = module.forward(*args, **kwargs)
+        start = self.start.get(unit.name)
+        with _same_draws(start) if start else nullcontext(): out = module.forward(*args, **kwargs)
         unit.std, unit.mean = _std_mean(out)
         return out
 
     def judged(self, unit, out):
         "Did the output become what was wanted, but for rounding?"
         eps = torch.finfo(out.dtype).eps
-        if not abs(unit.std/self.std - 1) <= max(1e-5, eps): self.give_up(unit, f'left alone: std {unit.std:.3g} came in place of {self.std:g}')
+        if not abs(unit.std/self.std - 1) <= max(1e-5, eps): self.give_up(unit, f'left alone: std {unit.std:.6g} came in place of {self.std:g}')
         elif unit.shift and not abs(unit.mean - self.mean) <= max(1e-4, 4*eps)*(self.std + abs(unit.shift)): unit.status = 'scaled, mean not reached'
         return out
 
@@ -317,7 +361,7 @@ class _Correct(_Pass):
         unit.status, unit.scale, unit.shift = why, 1., 0.
         unit.std, unit.mean = unit.std_before, unit.mean_before
 
-# %% ../nbs/11_lsuv.ipynb #e23c76a6
+# %% ../nbs/11_lsuv.ipynb #92807ac8
 def _solve(f, wanted, a, tol=1e-6, tries=40):
     """a > 0 with f(a) = wanted, for a rising f, from a start; (a, f(a)) of the nearest found.
 
@@ -326,13 +370,13 @@ def _solve(f, wanted, a, tol=1e-6, tries=40):
     for _ in range(tries):
         v = f(a)
         if abs(v - wanted) < abs(best[1] - wanted): best = (a, v)
-        if not 0 < v < math.inf or abs(v/wanted - 1) <= tol: break
-        error = math.log(v/wanted)
+        if not 0 <= v < math.inf or abs(v/wanted - 1) <= tol: break
+        error = math.log(max(v/wanted, .01))
         side = 1 if error > 0 else -1
         if side == last and -side in ends: ends[-side] = (ends[-side][0], ends[-side][1]/2)
         ends[side], last = (math.log(a), error), side
         if len(ends) < 2:
-            if before and abs(v/before - 1) < 1e-3: break     # it has stopped rising
+            if before and v and abs(v/before - 1) < 1e-3: break     # it has stopped rising
             step, before = -side*min(max(abs(error), .4), 9), v
         else:
             (x0, e0), (x1, e1) = ends[-1], ends[1]
@@ -342,39 +386,39 @@ def _solve(f, wanted, a, tol=1e-6, tries=40):
         if not 1e-12 < a < 1e12: break
     return best
 
-# %% ../nbs/11_lsuv.ipynb #61c78e8f
-def _run_from(layer, z, unit, args, kwargs):
+# %% ../nbs/11_lsuv.ipynb #5b365112
+def _run_from(layer, z, unit, args, kwargs, start):
     "The unit's output if its layer puts out `z`, which is not computed again"
     was = vars(layer).get('forward')
     layer.forward = lambda *_, **__: z
     try:
-        with _same_draws(): return unit.forward(*args, **kwargs)
+        with _same_draws(start): return unit.forward(*args, **kwargs)
     finally:
         if was is None: del layer.forward
         else: layer.forward = was
 
-# %% ../nbs/11_lsuv.ipynb #17e798af
+# %% ../nbs/11_lsuv.ipynb #e69994e2
 class _CorrectInside(_Correct):
     "How a unit is corrected that is measured behind its activation"
     def correct_inside(self, unit, module, args, kwargs, out):
         layer, z = _layer_of(module), self.seen.pop(unit.name, None)
         if z is None: return self.give_up(unit, 'left alone: the layer inside is not called')
-        def std_at(a): return _std_mean(_run_from(layer, z*a, module, args, kwargs))[0]
+        def std_at(a): return _std_mean(_run_from(layer, z*a, module, args, kwargs, self.start[unit.name]))[0]
         a, std = _solve(std_at, self.std, self.std/unit.std_before)
-        flat = abs(std_at(1.1*a)/std - 1) < .01             # behind a saturated tanh, or a LayerNorm, the scale hardly matters
+        flat = not std > 0 or abs(std_at(1.1*a)/std - 1) < .01             # behind a saturated tanh, or a LayerNorm, the scale hardly matters
         if abs(std/self.std - 1) > 1e-4 or flat or not .02 < a*unit.std_before/self.std < 50:
             return self.give_up(unit, f'std {self.std:g} is out of reach')
         self.journal.keep(layer)
         unit.status, unit.scale = 'scaled', a
-        for p in _params(layer): p.mul_(a)
+        for p in _params(layer): p.detach().mul_(a)
         out = self.judged(unit, self.recompute(unit, module, args, kwargs))
         return out if self.mean is None or unit.status != 'scaled' else self.offset(unit, module, args, kwargs, out)
 
     def offset(self, unit, module, args, kwargs, out):
         "Shift the mean by the offset `sub` of an activation such as `GeneralRelu`"
         act = [m for m in module.modules() if isinstance(vars(m).get('sub'), (int, float))]
-        if len(act) != 1:
-            unit.status = 'scaled, no offset behind the activation to shift'
+        if len(act) != 1 or sum(act[0] in u.modules() for u in self.units) > 1:
+            unit.status = 'scaled, no offset of its own behind the activation to shift'
             return out
         self.journal.keep_offset(act[0])
         std, mean, unit.shift = unit.std, unit.mean, self.mean - unit.mean
@@ -416,13 +460,13 @@ def _say_why_unseen(model, units):
         for u in units.values():
             if u.status == 'not called' and u.name.startswith(f'{n}.' if n else ''): u.status += ': nn.MultiheadAttention uses its weights directly'
 
-# %% ../nbs/11_lsuv.ipynb #a4b1fdf3
+# %% ../nbs/11_lsuv.ipynb #fd906d81
 def lsuv_(
     model, # nn.Module; its weights are changed
-    batch, # tensor, tuple of arguments, dict of arguments, or a list of such batches; some hundred rows
+    batch, # tensor, tuple or dict of arguments, or a list of such batches, joined along axis 0; some hundred rows
     std=1., # standard deviation wanted at each unit, over all values of its output
     mean=None, # mean wanted as well, or None: by the bias, or behind an activation by its offset `sub`
-    modules=None, # units: condition, class, names or modules; when None every linear and convolutional layer, measured before the activation
+    modules=None, # units: condition, class, names or modules; when None every linear and convolutional layer, measured before its activation
     orthogonal=False, # begin with orthogonal weights, drawn from the global generator, and zero biases?
     exact=True, # compute each layer again with its new weights? if not, its output is scaled, which is faster
     train=False, # measure in train mode? by default in eval mode
@@ -430,23 +474,23 @@ def lsuv_(
 ) -> LSUVReport: # what was found and done, unit by unit
     """Scale each unit so that its output has the wanted std for this batch, in one forward pass (Mishkin and Matas, 2015; two if layers are shared).
 
-    Measured but left alone, with a status that says why: units that are dead, shared, tied, frozen or parametrized, whose std is out of reach,
-    or whose output did not become what was wanted; and units not called in the pass. Hooks cannot see a weight used without calling its layer,
-    as by `F.linear`, nor an activation called as a function. Of a unit with an activation the inner modules run some ten times.
-    All else is left as found: flags, buffers, random states, gradients; after an exception the weights too. Warns if weights look trained.
-    Raises `TypeError` for a model that is compiled, wrapped or scripted, `ValueError` for lazy modules, a batch of fewer than two rows, NaN in
-    it, or bad numbers."""
-    _check_model(model)
+    Measured but left alone, with a status that says why: units that are dead, shared, tied, frozen or parametrized, whose std is out of reach, or
+    whose output did not become what was wanted; and units not called. A weight used without calling its layer, as by `F.linear`, cannot be seen;
+    numbers are then not true. An activation called as a function belongs to no unit. Outputs are measured before the caller's own hooks. Of a unit
+    with an activation the inner modules run some ten times. If not `exact`, rounding grows in deep nets, and `std` is what was wanted, unmeasured.
+    All else is left as found: flags, buffers, random states, gradients; after an exception weights too. Warns if weights look trained. Raises
+    `TypeError` for a model that is compiled, wrapped or scripted; `ValueError` if it has no layers or lazy ones, for one row, NaN, bad numbers."""
+    _check_model(model, modules)
     batch = _check_batch(batch)
     _check_number('std', std, 0)
     if mean is not None: _check_number('mean', mean)
     found = {m: n for n,m in reversed(_choose('lsuv_', model, is_lin_layer if modules is None else modules).items())}     # each module once
     found = {n: m for m,n in reversed(found.items())}
     if not dry_run and (names := _look_trained(model)):
-        warnings.warn(f'lsuv_: {", ".join(names[:3])} look trained; new scales lose what was learned', stacklevel=2)
+        warnings.warn(f'lsuv_: these layers look trained: {", ".join(names[:3])}; new scales lose what was learned', stacklevel=2)
     excuses, journal = _excuses(model, found), _Journal()
     drawn = {n: _orthogonal(_layer_of(m)) for n,m in found.items() if n not in excuses} if orthogonal and not dry_run else {}
-    with _ONE_AT_A_TIME, torch.no_grad():
+    with _ONE_AT_A_TIME, torch.inference_mode(False), torch.no_grad():
         try: return _go_through(model, batch, found, excuses, train, journal, drawn=drawn, std=std, mean=mean, exact=exact, dry_run=dry_run)
         except BaseException:
             journal.undo()

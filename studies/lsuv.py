@@ -8,7 +8,8 @@ Plain gradient descent, batches of 512 digits, a constant learning rate. Nets: `
 
 Init: `default`, PyTorch's; `Kaiming`, his rule with the gain for the slope, biases 0; `orthogonal`, with the same gain (1 for the last layer), biases 0; `LSUV`, the default
 weights scaled so that each layer's output has std 1 for 512 digits; `orthogonal + LSUV`; `LSUV but the last`, the last layer as by default; `LSUV of outputs`, mean 0 and std 1 behind each
-activation, as in the notes that the course grew out of, the last layer as by default.
+activation, as in the notes that the course grew out of, the last layer as by default; `LSUV, small branches`, of the residual net: LSUV, then the last layer of each branch has the std
+1/sqrt(10), one over the root of the number of branches.
 Seeds from 0 on, fixed beforehand; a seed sets weights, order and the digits of LSUV; every run is written down. A row is a run. Of each epoch train_loss1, the mean over
 its batches; valid_loss1 and accuracy1, on the validation set after it. Of every 14th step loss14, the mean of the last 14 batches, and acc14, the accuracy on the first 2,000
 digits of the validation set. From the step on where its loss became NaN or infinite, a run has losses nan and the accuracy of the net as it was left.
@@ -32,7 +33,7 @@ POINTS = range(EVERY, EPOCHS*STEPS + 1, EVERY)
 KEY = 'net activation lr init seed'.split()
 HEAD = [*KEY, *(f'{k}{e + 1}' for e in range(EPOCHS) for k in ('train_loss', 'valid_loss', 'accuracy')), *(f'{k}{p}' for k in ('loss', 'acc') for p in POINTS)]
 ACTIVATIONS = {'ReLU': {}, 'GeneralRelu': dict(leak=.1, sub=.4)}
-INITS = ('default', 'Kaiming', 'orthogonal', 'LSUV', 'orthogonal + LSUV', 'LSUV but the last', 'LSUV of outputs')
+INITS = ('default', 'Kaiming', 'orthogonal', 'LSUV', 'orthogonal + LSUV', 'LSUV but the last', 'LSUV of outputs', 'LSUV, small branches')
 # net, activations, learning rate, seeds
 SETUPS = (('cnn', ('ReLU', 'GeneralRelu'), .5, 10), ('deep', ('ReLU', 'GeneralRelu'), .1, 5), ('residual', ('ReLU',), .02, 5),
           ('cnn', ('ReLU', 'GeneralRelu'), .1, 10), ('residual', ('ReLU',), .1, 5))
@@ -58,6 +59,9 @@ def build(net, activation, init, xb):
             nn.init.zeros_(l.bias)
     if init in ('LSUV', 'orthogonal + LSUV'): lsuv_(model, xb, orthogonal=init != 'LSUV')
     if init == 'LSUV but the last': lsuv_(model, xb, modules=layers[:-1])
+    if init == 'LSUV, small branches':
+        lsuv_(model, xb)
+        lsuv_(model, xb, std=10**-.5, modules=[m.b for m in model if isinstance(m, Block)])
     if init == 'LSUV of outputs': lsuv_(model, xb, modules=ConvLayer, mean=0.)
     return model
 
@@ -92,7 +96,7 @@ def train(job, x, y, x_valid, y_valid):
 def jobs():
     "(net, activation, lr, init, seed) of every run"
     return [(net, a, lr, init, seed) for net,acts,lr,seeds in SETUPS for a in acts for init in INITS for seed in range(seeds)
-            if init != 'LSUV of outputs' or a == 'GeneralRelu']
+            if (init != 'LSUV of outputs' or a == 'GeneralRelu') and (init != 'LSUV, small branches' or net == 'residual')]
 
 if __name__ == '__main__':
     torch.set_num_threads(1)
