@@ -74,7 +74,7 @@ def race(widths, batch, turns):
     one = took['one forward pass']
     lines = ['| version | forward passes | time, one pass = 1 | off by |', '|---|---|---|---|']
     for text,ts in took.items():
-        if text != 'one forward pass': lines.append(f'| {text} | {passes[text]} | {statistics.median(t/o for t,o in zip(ts, one)):.1f} | {off[text]:.0e} |')
+        if text != 'one forward pass': lines.append(f'| {text} | {passes[text]} | {statistics.median(t/o for t,o in zip(ts, one)):.1f} | {f"{off[text]:.0e}" if off[text] else 0} |')
     return '\n'.join(lines)
 
 if __name__ == '__main__':
