@@ -18,13 +18,13 @@ from torch.nn.utils import parametrize
 from .hooks import _choose, is_lin_layer
 from .learner import _random_state, _set_random_state
 
-# %% ../nbs/11_lsuv.ipynb #cbb86f58
+# %% ../nbs/11_lsuv.ipynb #ad1c7419
 @dataclass
 class LSUVUnit:
     "What `lsuv_` found and did at one unit; numbers are nan where it was not reached"
     name: str # as in `model.named_modules()`, or as it was given
     kind: str # class of the module
-    status: str = 'not called' # 'scaled', 'scaled, …', 'measured' (dry run), or why it was left as it was
+    status: str = 'not called, or its weights are used directly' # 'scaled', 'scaled, …', 'measured' (dry run), or why it was left as it was
     std_before: float = math.nan # std of its output, when all that runs before it had been corrected
     mean_before: float = math.nan # mean of it
     std: float = math.nan # std of its output afterwards
@@ -97,7 +97,7 @@ def _check_batch(batch):
     if any(map(bad, ts)): raise ValueError('lsuv_: batch: it holds NaN or infinity')
     return batch
 
-# %% ../nbs/11_lsuv.ipynb #3a9eceda
+# %% ../nbs/11_lsuv.ipynb #96bb9fff
 def _cloned(b):
     "The batch with tensors of its own, which a model may overwrite"
     if isinstance(b, torch.Tensor): return b.clone()
@@ -122,7 +122,7 @@ def _check_model(model, modules):
         if isinstance(m, torch.jit.ScriptModule): raise TypeError(f'lsuv_: model: {name or "it"} is scripted; initialize before scripting')
     if any(isinstance(p, UninitializedTensorMixin) for p in (*model.parameters(), *model.buffers())):
         raise ValueError('lsuv_: model: it has lazy modules without shape; run one batch through it first, in eval mode')
-    if modules is None and not any(map(is_lin_layer, model.modules())):
+    if modules is None and not any(map(_is_unit, model.modules())):
         raise ValueError(f'lsuv_: model: {type(model).__name__} came, which has no linear or convolutional layer')
 
 def _check_number(name, value, least=-math.inf):
@@ -150,11 +150,15 @@ def _look_trained(model):
         return isinstance(w, nn.Parameter) and w.is_floating_point() and not w.is_meta and _uneven(w) > 2
     return [n or type(m).__name__ for n,m in model.named_modules() if trained(m)]
 
-# %% ../nbs/11_lsuv.ipynb #2036c54d
+# %% ../nbs/11_lsuv.ipynb #ee27189d
 def _layer_of(unit):
     "The layer that is rescaled for `unit`: itself, or the one inside; None if there are several or none"
     inside = [m for m in unit.modules() if is_lin_layer(m)]
     return inside[0] if len(inside) == 1 else None
+
+_NO_LAYERS = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
+
+def _is_unit(m): return is_lin_layer(m) or isinstance(m, _NO_LAYERS)
 
 def _own_forward(layer): return 'forward' in vars(layer) or not type(layer).__module__.startswith('torch.nn.')
 
@@ -173,8 +177,9 @@ def _tied(model):
 def _excuses(model, found):
     "name -> why this unit is left alone, for those of `found` that must be"
     tied, layers = _tied(model), {n: _layer_of(m) for n,m in found.items()}
-    chosen = Counter(map(id, layers.values()))
-    def why(layer):
+    chosen = Counter(id(l) for n,l in layers.items() if not isinstance(found[n], _NO_LAYERS))
+    def why(unit, layer):
+        if isinstance(unit, _NO_LAYERS): return 'it uses its weights without calling layers'
         if layer is None: return 'no single layer inside to rescale'
         ps = _params(layer)
         if parametrize.is_parametrized(layer) or any(all(p is not q for q in layer._parameters.values()) for p in ps): return 'parametrized'
@@ -182,7 +187,7 @@ def _excuses(model, found):
         if any(id(p) in tied for p in ps): return 'tied parameters'
         if not all(p.requires_grad for p in ps): return 'frozen'
         return 'its layer belongs to another unit too' if chosen[id(layer)] > 1 else None
-    return {n: text for n,l in layers.items() if (text := why(l))}
+    return {n: text for n,l in layers.items() if (text := why(found[n], l))}
 
 # %% ../nbs/11_lsuv.ipynb #3720c14e
 class _Journal:
@@ -397,17 +402,18 @@ def _run_from(layer, z, unit, args, kwargs, start):
         if was is None: del layer.forward
         else: layer.forward = was
 
-# %% ../nbs/11_lsuv.ipynb #e69994e2
+# %% ../nbs/11_lsuv.ipynb #5bf899ff
 class _CorrectInside(_Correct):
     "How a unit is corrected that is measured behind its activation"
     def correct_inside(self, unit, module, args, kwargs, out):
         layer, z = _layer_of(module), self.seen.pop(unit.name, None)
         if z is None: return self.give_up(unit, 'left alone: the layer inside is not called')
         def std_at(a): return _std_mean(_run_from(layer, z*a, module, args, kwargs, self.start[unit.name]))[0]
-        a, std = _solve(std_at, self.std, self.std/unit.std_before)
-        flat = not std > 0 or abs(std_at(1.1*a)/std - 1) < .01             # behind a saturated tanh, or a LayerNorm, the scale hardly matters
+        right = abs(unit.std_before/self.std - 1) < 1e-6
+        a, std = (1., self.std) if right else _solve(std_at, self.std, self.std/unit.std_before)
+        flat = not right and (not std > 0 or abs(std_at(1.1*a)/std - 1) < .01)        # behind a saturated tanh the scale hardly matters
         if abs(std/self.std - 1) > 1e-4 or flat or not .02 < a*unit.std_before/self.std < 50:
-            return self.give_up(unit, f'std {self.std:g} is out of reach')
+            return self.give_up(unit, f'no scale found for std {self.std:g}')
         self.journal.keep(layer)
         unit.status, unit.scale = 'scaled', a
         for p in _params(layer): p.detach().mul_(a)
@@ -429,7 +435,7 @@ class _CorrectInside(_Correct):
         unit.status, unit.std, unit.mean, unit.shift = 'scaled, mean not reached: the offset does more than shift', std, mean, 0.
         return out
 
-# %% ../nbs/11_lsuv.ipynb #7c8a2d7d
+# %% ../nbs/11_lsuv.ipynb #e97b1f5c
 _ONE_AT_A_TIME = threading.RLock()
 
 def _orthogonal(layer):
@@ -440,7 +446,7 @@ def _orthogonal(layer):
 def _go_through(model, batch, found, excuses, train, journal, **setting):
     "Forward passes until no unit turns out to need another one without it; the report"
     for passes in range(1, len(found) + 2):
-        units = {n: LSUVUnit(n, type(m).__name__, excuses.get(n, 'not called')) for n,m in found.items()}
+        units = {n: LSUVUnit(n, type(m).__name__, excuses.get(n, LSUVUnit.status)) for n,m in found.items()}
         one = _CorrectInside(excuses, journal, **setting)
         with _borrowed(model, train), ExitStack() as stack:
             for n,m in found.items(): one.watch(units[n], m, stack)
@@ -448,43 +454,35 @@ def _go_through(model, batch, found, excuses, train, journal, **setting):
         if not one.again: break
         journal.undo()
         excuses = excuses | one.again
-    _say_why_unseen(model, units)
     if setting['dry_run']:
         for u in one.order.values(): u.status += f', the first of {one.calls[u.name]} calls' if one.calls[u.name] > 1 else ''
     return LSUVReport([*(one.order | units).values()], passes)           # as they ran, then those that did not
 
-def _say_why_unseen(model, units):
-    "Some modules use the weights of their parts without calling them, so that no hook sees it"
-    for n,m in model.named_modules():
-        if not isinstance(m, nn.MultiheadAttention): continue
-        for u in units.values():
-            if u.status == 'not called' and u.name.startswith(f'{n}.' if n else ''): u.status += ': nn.MultiheadAttention uses its weights directly'
-
-# %% ../nbs/11_lsuv.ipynb #fd906d81
+# %% ../nbs/11_lsuv.ipynb #9661a3b1
 def lsuv_(
     model, # nn.Module; its weights are changed
     batch, # tensor, tuple or dict of arguments, or a list of such batches, joined along axis 0; some hundred rows
     std=1., # standard deviation wanted at each unit, over all values of its output
     mean=None, # mean wanted as well, or None: by the bias, or behind an activation by its offset `sub`
     modules=None, # units: condition, class, names or modules; when None every linear and convolutional layer, measured before its activation
-    orthogonal=False, # begin with orthogonal weights, drawn from the global generator, and zero biases?
+    orthogonal=False, # begin, as the paper does, with orthogonal weights, drawn from the global generator, and zero biases?
     exact=True, # compute each layer again with its new weights? if not, its output is scaled, which is faster
-    train=False, # measure in train mode? by default in eval mode
+    train=False, # measure in train mode, as a model with fresh BatchNorm layers needs? by default in eval mode, where these change nothing
     dry_run=False, # only measure?
 ) -> LSUVReport: # what was found and done, unit by unit
-    """Scale each unit so that its output has the wanted std for this batch, in one forward pass (Mishkin and Matas, 2015; two if layers are shared).
+    """Scale each unit so that its output has the wanted std for this batch, in one forward pass (Mishkin and Matas, 2015; more if layers are shared).
 
-    Measured but left alone, with a status that says why: units that are dead, shared, tied, frozen or parametrized, whose std is out of reach, or
-    whose output did not become what was wanted; and units not called. A weight used without calling its layer, as by `F.linear`, cannot be seen;
-    numbers are then not true. An activation called as a function belongs to no unit. Outputs are measured before the caller's own hooks. Of a unit
-    with an activation the inner modules run some ten times. If not `exact`, rounding grows in deep nets, and `std` is what was wanted, unmeasured.
+    Measured but left alone, with a status that says why: units that are dead, shared, tied, frozen or parametrized, for which no scale was found, or
+    whose output did not become what was wanted; and units not called. A weight used without calling its layer, as by `F.linear`, cannot be seen; the
+    stds reported may then be wrong. An activation called as a function belongs to no unit. Outputs are measured before the caller's own hooks. Of a
+    unit with an activation the inner modules run some ten times. If not `exact`, rounding grows in deep nets; `std` is the wanted one, unmeasured.
     All else is left as found: flags, buffers, random states, gradients; after an exception weights too. Warns if weights look trained. Raises
     `TypeError` for a model that is compiled, wrapped or scripted; `ValueError` if it has no layers or lazy ones, for one row, NaN, bad numbers."""
     _check_model(model, modules)
     batch = _check_batch(batch)
     _check_number('std', std, 0)
     if mean is not None: _check_number('mean', mean)
-    found = {m: n for n,m in reversed(_choose('lsuv_', model, is_lin_layer if modules is None else modules).items())}     # each module once
+    found = {m: n for n,m in reversed(_choose('lsuv_', model, _is_unit if modules is None else modules).items())}     # each module once
     found = {n: m for m,n in reversed(found.items())}
     if not dry_run and (names := _look_trained(model)):
         warnings.warn(f'lsuv_: these layers look trained: {", ".join(names[:3])}; new scales lose what was learned', stacklevel=2)
