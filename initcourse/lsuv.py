@@ -130,9 +130,9 @@ def _check_number(name, value, least=-math.inf):
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not least < value < math.inf:
         raise ValueError(f'lsuv_: {name}: {value!r} came, a {"positive" if least == 0 else "finite"} number is wanted')
 
-# %% ../nbs/11_lsuv.ipynb #41023e83
+# %% ../nbs/11_lsuv.ipynb #fe1bb15d
 def _uneven(weight):
-    "By how much the squared norms of rows, or of columns, of a weight vary, where 1 is what independent entries give; 0 for less than 16 of them"
+    "By how much the squared norms of rows, or of columns, of a weight vary, where 1 is what independent entries give; 0 for fewer than 16 of them"
     w, res = weight.detach().flatten(1)[:1024, :1024].float(), [0.]
     for v in (w, w.T):
         m2, m4, norms = v.square().mean(), v.square().square().mean(), v.square().sum(1)

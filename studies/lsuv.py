@@ -6,7 +6,7 @@
 Plain gradient descent, batches of 512 digits, a constant learning rate. Nets: `cnn`, five convolutions of stride 2; `deep`, twelve convolutions in a row, 16 filters;
 `residual`, two convolutions, then ten residual blocks of two convolutions, 16 filters. Activation: `ReLU`, or `GeneralRelu`, slope .1 for negative inputs and all less .4.
 
-Init: `default`, PyTorch's; `Kaiming`, his rule with the gain for the slope, biases 0; `orthogonal`, with the same gain (1 for the last layer), biases 0; `LSUV`, the default
+Init: `default`, PyTorch's; `Kaiming`, his rule with the gain for the slope, biases 0, the last layer as by default; `orthogonal`, with the same gain (1 for the last layer), biases 0; `LSUV`, the default
 weights scaled so that each layer's output has std 1 for 512 digits; `orthogonal + LSUV`; `LSUV but the last`, the last layer as by default; `LSUV of outputs`, mean 0 and std 1 behind each
 activation, as in the notes that the course grew out of, the last layer as by default; `LSUV, small branches`, of the residual net: LSUV, then the last layer of each branch has the std
 1/sqrt(10), one over the root of the number of branches.
