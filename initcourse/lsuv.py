@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['LSUVUnit', 'LSUVReport', 'lsuv_']
 
-# %% ../nbs/11_lsuv.ipynb #803073b9
+# %% ../nbs/11_lsuv.ipynb #b939e927
 import copy, math, numbers, threading, warnings
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -61,12 +62,12 @@ class LSUVReport:
             lines.append(f'{n:{w}}  {u.kind:{k}}  {u.std_before:10.4g}  {u.std:6.4g}  {u.mean:8.3g}  {u.scale:8.4g}  {u.status}')
         return '\n'.join(lines) + f'\n{self.passes} forward pass{"es" if self.passes != 1 else ""}'
 
-# %% ../nbs/11_lsuv.ipynb #12a1b6aa
+# %% ../nbs/11_lsuv.ipynb #e4c0522b
 def _leaves(b):
     "All tensors in a batch, at any depth"
     if isinstance(b, torch.Tensor): yield b
-    elif isinstance(b, (dict, tuple, list)):
-        for v in b.values() if isinstance(b, dict) else b: yield from _leaves(v)
+    elif isinstance(b, (Mapping, tuple, list)):
+        for v in b.values() if isinstance(b, Mapping) else b: yield from _leaves(v)
 
 def _join(batches):
     "One batch of the rows of all; what is no tensor, or a tensor of one number, must be the same in all"
@@ -78,9 +79,9 @@ def _join(batches):
                              '(if it is a batch [xb, yb] of a loader, pass xb)')
         return torch.cat(batches)
     alike = all(type(b) is type(first) for b in rest)
-    if isinstance(first, dict) and alike and all(b.keys() == first.keys() for b in rest): return {k: _join([b[k] for b in batches]) for k in first}
+    if isinstance(first, Mapping) and alike and all(b.keys() == first.keys() for b in rest): return {k: _join([b[k] for b in batches]) for k in first}
     if isinstance(first, tuple) and alike and all(len(b) == len(first) for b in rest): return tuple(_join(list(p)) for p in zip(*batches))
-    if not alike or isinstance(first, (dict, tuple)) or any(b != first for b in rest):
+    if not alike or isinstance(first, (Mapping, tuple)) or any(b != first for b in rest):
         raise ValueError('lsuv_: batch: a list of batches came that cannot be put together: they differ in their arguments')
     return first
 
@@ -97,18 +98,18 @@ def _check_batch(batch):
     if any(map(bad, ts)): raise ValueError('lsuv_: batch: it holds NaN or infinity')
     return batch
 
-# %% ../nbs/11_lsuv.ipynb #96bb9fff
+# %% ../nbs/11_lsuv.ipynb #ab94ecc0
 def _cloned(b):
     "The batch with tensors of its own, which a model may overwrite"
     if isinstance(b, torch.Tensor): return b.clone()
-    if isinstance(b, dict):
+    if isinstance(b, Mapping):
         res = copy.copy(b)
         for k,v in b.items(): res[k] = _cloned(v)
         return res
     if isinstance(b, tuple) and hasattr(b, '_fields'): return type(b)(*map(_cloned, b))
     return type(b)(map(_cloned, b)) if type(b) in (tuple, list) else b
 
-def _run(model, batch): return model(**batch) if isinstance(batch, dict) else model(*batch) if isinstance(batch, tuple) else model(batch)
+def _run(model, batch): return model(**batch) if isinstance(batch, Mapping) else model(*batch) if isinstance(batch, tuple) else model(batch)
 
 def _check_model(model, modules):
     "Raises `TypeError` for what is no module, or hides one from hooks; `ValueError` for lazy modules, or no layers"
@@ -366,7 +367,7 @@ class _Correct(_Pass):
         unit.status, unit.scale, unit.shift = why, 1., 0.
         unit.std, unit.mean = unit.std_before, unit.mean_before
 
-# %% ../nbs/11_lsuv.ipynb #92807ac8
+# %% ../nbs/11_lsuv.ipynb #e59b1dc6
 def _solve(f, wanted, a, tol=1e-6, tries=40):
     """a > 0 with f(a) = wanted, for a rising f, from a start; (a, f(a)) of the nearest found.
 
@@ -385,7 +386,6 @@ def _solve(f, wanted, a, tol=1e-6, tries=40):
             step, before = -side*min(max(abs(error), .4), 9), v
         else:
             (x0, e0), (x1, e1) = ends[-1], ends[1]
-            if abs(x1 - x0) < 1e-7: break
             step = x0 - e0*(x1 - x0)/(e1 - e0) - math.log(a)
         a *= math.exp(step)
         if not 1e-12 < a < 1e12: break

@@ -10,7 +10,8 @@ Init: `default`, PyTorch's; `Kaiming`, his rule with the gain for the slope, bia
 weights scaled so that each layer's output has std 1 for 512 digits; `orthogonal + LSUV`; `LSUV but the last`, the last layer as by default; `LSUV of outputs`, mean 0 and std 1 behind each
 activation, as in the notes that the course grew out of, the last layer as by default; `LSUV, small branches`, of the residual net: LSUV, then the last layer of each branch has the std
 1/sqrt(10), one over the root of the number of branches.
-Seeds from 0 on, fixed beforehand; a seed sets weights, order and the digits of LSUV; every run is written down. A row is a run. Of each epoch train_loss1, the mean over
+Seeds from 0 on, fixed beforehand; a seed sets weights, order and the digits of LSUV; every run is written down. `LSUV but the last` and `LSUV, small branches` were
+added when the others had been seen. A row is a run. Of each epoch train_loss1, the mean over
 its batches; valid_loss1 and accuracy1, on the validation set after it. Of every 14th step loss14, the mean of the last 14 batches, and acc14, the accuracy on the first 2,000
 digits of the validation set. From the step on where its loss became NaN or infinite, a run has losses nan and the accuracy of the net as it was left.
 MNIST (or the stand-in where there is none: then the numbers differ).
