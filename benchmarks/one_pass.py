@@ -1,6 +1,6 @@
 """LSUV on a plain VGG: one forward pass, against the loops that pass the whole model again and again.
 
-    python benchmarks/one_pass.py            measure and print the table; about ten minutes
+    python benchmarks/one_pass.py            measure and print the table; about a quarter of an hour
     python benchmarks/one_pass.py --write    the same, and put it into README.md
     python benchmarks/one_pass.py --quick    a small net and batch, to see that it runs
 
