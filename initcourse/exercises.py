@@ -127,7 +127,7 @@ def _show(x):
     if hasattr(x, 'shape') and hasattr(x, 'dtype'): return f'{str(x.dtype).removeprefix("torch.")} {tuple(x.shape)}'
     return s if len(s := repr(x)) < 30 and '\n' not in s and ' at 0x' not in s else type(x).__name__
 
-# %% ../nbs/92_exercises.ipynb #9c7a3662
+# %% ../nbs/92_exercises.ipynb #e33ed4e7
 def call(
     f, # the learner's function
     *args, # its arguments; tensors among them, also in lists, tuples and dicts, are copied
@@ -138,16 +138,16 @@ def call(
     it returns `None`, 'no function' if it cannot be called."""
     from initcourse.gradcheck import Cause, CheckError
     name = getattr(f, '__name__', type(f).__name__)
-    def wrong(cause, text): return CheckError(f'{name}: {text}', [Cause(cause, text)])
-    if not callable(f): raise CheckError(f'a function is wanted, {_show(f)} came', [Cause('no function', 'give the function itself, without calling it')])
+    def wrong(message, *cause): return CheckError(message, [Cause(*cause)])
+    if not callable(f): raise wrong(f'a function is wanted, {_show(f)} came', 'no function', 'give the function itself, without calling it')
     given = (args, kwargs) if inplace else _copy((args, kwargs))
     try: res = f(*given[0], **given[1])
     except Exception as e:
         _note(e, f"{name}({', '.join([_show(a) for a in args] + [f'{k}={_show(v)}' for k,v in kwargs.items()])})")
         raise
-    if not inplace and not _same((args, kwargs), given): raise wrong('changed', 'your function changes an argument in place; it should leave its arguments as they are')
+    if not inplace and not _same((args, kwargs), given): raise wrong(f'{name} changed its argument', 'changed', 'your function writes into an argument in place; it should leave it as it was')
     if res is ...: raise NotImplementedError
-    if res is None and not inplace: raise wrong('nothing', 'your function returns nothing: is the `return` missing?')
+    if res is None and not inplace: raise wrong(f'{name} gave None', 'nothing', 'your function returns nothing: is the `return` missing?')
     return res
 
 def _note(
@@ -299,7 +299,7 @@ def _off(
     if r >= 1.5: return f'{r:.2g} times too {which}' if r < 99.5 else f'{r:.0e} times too {which}'
     return f'{abs(guess/answer - 1):.0%} too {which}'
 
-# %% ../nbs/92_exercises.ipynb #82c1b7f9
+# %% ../nbs/92_exercises.ipynb #2dbd1715
 def judge(
     id, # of the question
     guess, # a number or a choice
@@ -307,7 +307,7 @@ def judge(
     "Judges a guess without recording it. Raises `LookupError` for an unknown id, `ValueError` for a guess that cannot be an answer."
     q = _find(id, _questions, 'predict')
     guess = _guess(q, guess)
-    answer = q.answer() if callable(q.answer) else q.answer
+    with contextlib.redirect_stdout(io.StringIO()): answer = q.answer() if callable(q.answer) else q.answer
     if hasattr(answer, 'item'): answer = answer.item()
     say = (lambda x: str(x)) if q.choices else (lambda x: f'{x:.4g}' + (f' {q.unit}' if q.unit else ''))
     if _near(q, guess, answer):
