@@ -139,7 +139,7 @@ def _sizes(shapes):
         if len(s) > 1: res.setdefault(math.prod(s), f'the number of entries of {n}')
     return {k: t for k,t in res.items() if k > 1}
 
-# %% ../nbs/91_gradcheck.ipynb #2a8df2a4
+# %% ../nbs/91_gradcheck.ipynb #7a11ea20
 def _constant_causes(c, sizes, many, tol=1e-7):
     "Causes for a result that is `c` times the right one everywhere; an unknown constant counts only if there are `many` entries"
     near = lambda a: abs(c/a - 1) < 10*tol
@@ -153,7 +153,7 @@ def _constant_causes(c, sizes, many, tol=1e-7):
         if near(n**-.5): res.append(Cause('divided by root', f'everywhere 1/sqrt({n}) of what is right, and {n} is {text}: divided by the root once too often'))
         if n > 2 and (near(n/(n - 1)) or near((n - 1)/n)):
             res.append(Cause('n - 1', f'everywhere {c:.6g} of what is right, and {n} is {text}: {n} and {n - 1} are exchanged'))
-    for m,n in itertools.permutations(sizes, 2) if not res else ():
+    for m,n in itertools.permutations([k for k,t in sizes.items() if 'axis' in t], 2) if not res else ():
         if near(m/n) or near((m/n)**.5):
             root = '' if near(m/n) else 'the square root of '
             res.append(Cause('wrong count', f'everywhere {root}{m}/{n} of what is right: divided by {root}{n} ({sizes[n]}) where {m} ({sizes[m]}) belongs'))
@@ -196,7 +196,7 @@ def _place_causes(y, r, tol=1e-7):
                                                       f'a factor such as a weight, a norm or a std of that axis is missing, or too many, or another one belongs there'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #c99aed26
+# %% ../nbs/91_gradcheck.ipynb #ea7fe63c
 def _where_causes(y, r, tensors, tol=1e-7):
     "Causes for a result that is wrong at a part of its entries only; `tensors`: name -> values that may have decided which"
     bad, res = (y - r).abs() > tol*r.abs().max(), []
@@ -204,7 +204,7 @@ def _where_causes(y, r, tensors, tol=1e-7):
     zeros, right_zeros = y == 0, r == 0
     if torch.equal(zeros, ~right_zeros) and 3 < zeros.sum() < n - 3: return [Cause('mask', 'yours is 0 just where the right one is not, and the other way round: a mask is inverted')]
     for name,t in tensors.items():
-        if t.shape != y.shape or not t.is_floating_point() or n < 16: continue
+        if t.shape != y.shape or not t.is_floating_point() or n < 16 or k < n and not r[~bad].any(): continue      # zeros are easily right
         halves = [(y[m], r[m]) for m in (t > 0, t <= 0)]
         cs = [_ratio(*h, tol) if 5 <= len(h[0]) < n - 4 else None for h in halves]
         if k == n and None not in cs and abs(cs[0] - cs[1]) > 1e-6: res.append(Cause('mask', f'{cs[0]:.6g} times what is right where {name} > 0, and {cs[1]:.6g} times elsewhere: are two branches exchanged?'))
@@ -220,11 +220,11 @@ def _where_causes(y, r, tensors, tol=1e-7):
             res.append(Cause('mask', f'wrong just where {name} {sign} {at} ({k} of {n} entries){there}'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #f863572b
+# %% ../nbs/91_gradcheck.ipynb #2737cb67
 def _label_causes(y, r, tensors, tol=1e-7):
     "The same for integers: labels that pick an entry of each row, or rows that are named several times"
     bad, res = (y - r).abs() > tol*r.abs().max(), []
-    if not bad.any() or bad.all() or y.ndim < 1: return []
+    if not bad.any() or bad.all() or y.ndim < 1 or not r[~bad].any(): return []
     for name,t in tensors.items():
         if t.is_floating_point() or t.dtype == torch.bool or not t.numel() or t.min() < 0: continue
         if y.ndim == 2 and t.shape == y.shape[:1] and t.max() < y.shape[1] and torch.equal(bad, F.one_hot(t.long(), y.shape[1]).bool()):
@@ -365,7 +365,7 @@ def _part_causes(case, name, y):
 
 def _and(words): return words[0] if len(words) == 1 else ', '.join(words[:-1]) + ' and ' + words[-1]
 
-# %% ../nbs/91_gradcheck.ipynb #ee79c12c
+# %% ../nbs/91_gradcheck.ipynb #e84bc418
 _SLOPES = dict(Tanh=lambda g, t: g*(1 - t*t), Sigmoid=lambda g, t: g*t*(1 - t), Relu=lambda g, t: g*(t > 0), Exp=lambda g, t: g*t)     # from the step's result
 _FORMULAS = { # what is written in place of the derivative, t being the step's result
     'Tanh': ('1 - tanh(x)^2', {'1 - tanh(x)': lambda t: 1 - t, 'tanh(x)^2': lambda t: t*t, '1 + tanh(x)^2': lambda t: 1 + t*t, 'that of the sigmoid, t (1 - t)': lambda t: t*(1 - t)}),
@@ -383,7 +383,7 @@ def _entry_mistakes(node, came, values):
     yield ('mask', f'the mask of the {said} is missing', g) if relu else ('slope missing', f'the derivative of the {said} is missing: the gradient is passed on as it came', g)
     if relu: yield 'mask', f'the mask of the {said} is made of the sign of the gradient, not of the activation', g*(g > 0)
     own = node._saved_result if kind in _FORMULAS or kind == 'Exp' else None
-    for text,f in _FORMULAS.get(kind, ('', {}))[1].items(): yield 'formula', f'the derivative of the {said} is {_FORMULAS[kind][0]}; here it is {text}', g*f(own)
+    for text,f in _FORMULAS.get(kind, ('', {}))[1].items(): yield 'formula', f'as if the derivative of the {said} were {text}, and not {_FORMULAS[kind][0]}', g*f(own)
     again = dict(Tanh=torch.tanh, Sigmoid=torch.sigmoid, Exp=torch.exp).get(kind)
     if again: yield 'wrong tensor', f'the derivative of the {said} is taken at its result, not at its input', _SLOPES[kind](g, again(own))
     for k,t in values.items():
@@ -391,8 +391,8 @@ def _entry_mistakes(node, came, values):
             yield 'wrong tensor', f'the derivative of the {said} is computed from {k}, not from its result', _SLOPES[kind](g, t)
     if kind == 'Pow':
         x, e = node._saved_self, node._saved_exponent
-        yield 'formula', f'the derivative of a power is e x^(e - 1); here it is e x^e', g*e*x**e
-        yield 'formula', f'the derivative of a power is e x^(e - 1); here it is x^(e - 1)', g*x**(e - 1)
+        yield 'formula', f'as if the derivative of x^{e} were {e} x^{e}, and not {e} x^{e - 1}', g*e*x**e
+        yield 'formula', f'as if the derivative of x^{e} were x^{e - 1}, and not {e} x^{e - 1}', g*x**(e - 1)
         for k,t in values.items():
             if t.shape == x.shape and t.is_floating_point() and not _fits(t, x): yield 'wrong tensor', f'the derivative of a power is computed from {k}, not from what was raised to it', g*e*t**(e - 1)
 
@@ -407,7 +407,7 @@ def _gate_mistakes(node, g):
     yield 'formula', f'{of} the factor x in the second part is missing', g*(s + slope)
     yield 'formula', f'{of} the second part has the wrong sign', g*(s - x*slope)
 
-# %% ../nbs/91_gradcheck.ipynb #50456fe9
+# %% ../nbs/91_gradcheck.ipynb #d763021a
 def _called(t, values):
     "', x,' for the value named x that is the tensor `t`, perhaps transposed; else nothing"
     return next((f' ({k} or the gradient)' for k,v in values.items() if v.ndim == t.ndim and (_fits(v, t) or v.ndim > 1 and _fits(v.transpose(-1, -2), t))), '')
@@ -436,13 +436,13 @@ def _product_mistakes(node, i, came, out, values):
         if kind == 'Mul' and own is not None: yield 'wrong tensor', 'in the gradient of a product stands the factor itself, not the other one', v(g*own)
         for k,t in values.items() if kind == 'Mul' and other is not None else ():
             if t.shape == other.shape and t.is_floating_point() and not _fits(t, other): yield 'wrong tensor', f'in the gradient of a product stands {k} in place of the other factor', v(g*t)
-        if kind == 'Div' and i == 0 and other is not None: yield 'formula', 'a quotient is differentiated by multiplying where one must divide', v(g*other)
+        if kind == 'Div' and i == 0 and other is not None: yield 'formula', 'as if the derivative of a/b by a were b, and not 1/b', v(g*other)
         if kind == 'Div' and i == 1 and own is not None and other is not None:
-            yield 'formula', 'the derivative of a/b by b is -a/b^2; here the square is missing', v(-g*other/own)
-            yield 'formula', 'the derivative of a/b by b is -a/b^2; here the numerator is missing', v(-g/own/own)
-            yield 'formula', 'the derivative of a/b by b is -a/b^2; here it is a, as for a product', v(g*other)
+            yield 'formula', 'as if the derivative of a/b by b were -a/b, and not -a/b^2', v(-g*other/own)
+            yield 'formula', 'as if the derivative of a/b by b were -1/b^2, and not -a/b^2', v(-g/own/own)
+            yield 'formula', 'as if the derivative of a/b by b were a, as for a product, and not -a/b^2', v(g*other)
 
-# %% ../nbs/91_gradcheck.ipynb #1d435179
+# %% ../nbs/91_gradcheck.ipynb #96be2599
 def _softmax_mistakes(node, came):
     "(name, text, what the step would pass on) for softmax and log-softmax"
     g, p = came[0], node._saved_result
@@ -462,12 +462,12 @@ def _softmax_mistakes(node, came):
     else:
         q = p.exp()
         yield 'diagonal', 'the Jacobian of the log-softmax is taken for diagonal, 1 - p: each output depends on all logits of its row', g*(1 - q)
-        yield 'missing part', 'the gradient of the log-softmax is g - p sum(g); here the second term is missing', g
-        yield 'formula', 'the gradient of the log-softmax is g - p sum(g); here the sum over the row is missing', g - q
+        yield 'missing part', 'as if the gradient of the log-softmax were g, and not g - p sum(g)', g
+        yield 'formula', 'as if the gradient of the log-softmax were g - p, and not g - p sum(g)', g - q
         yield 'formula', 'here stands the gradient of the softmax, not that of its logarithm', q*(g - total(g*q, dim))
         h = g - q*total(g, dim)
         yield 'formula', 'the Jacobian of the softmax is applied once more; that of the log-softmax contains it already', q*(h - total(h*q, dim))
-        yield 'formula', 'the gradient of the log-softmax is g - p sum(g); here the log-probability stands in place of the probability', g - p*total(g, dim)
+        yield 'formula', 'as if the gradient of the log-softmax were g - log(p) sum(g), and not g - p sum(g): an exp is missing', g - p*total(g, dim)
         for d in range(p.ndim):
             if d != dim: yield 'wrong axis', f'the sum of the log-softmax runs over axis {d}, not over axis {dim}', g - q*total(g, d)
 
@@ -594,12 +594,12 @@ def _term_causes(y, r, values, up=None, tol=1e-7):
             res.append(Cause('term', f'it is the right one {"plus" if c > 0 else "minus"} {"" if abs(abs(c) - 1) < 1e-6 else f"{abs(c):.6g} times "}{k}'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #d730ac39
+# %% ../nbs/91_gradcheck.ipynb #d7344fc8
 def _diagnose(case, ys, name):
     "All causes that fit the gradient of `name` among `ys` (name -> gradient); several if several fit"
     y, r = ys[name], case.right[name]
     res = [Cause('exchanged', f'it is the gradient of {k}: are gradients exchanged, or is a line copied?') for k,g in case.right.items() if k != name and _fits(y, g) and not _fits(y, r)]
-    if y.shape != r.shape: return res + _shape_causes(y, r) + [c for c in _upstream_causes(case, name, y) if c.name in ('passed on', 'value')] or _axis_causes(case, name, y)
+    if y.shape != r.shape: return res + _shape_causes(y, r) or [c for c in _upstream_causes(case, name, y) if c.name in ('passed on', 'value')] or _axis_causes(case, name, y)
     if (found := _spread_causes(y, r)) and found[0].name in ('not finite', 'zero', 'digits'): return found
     res += found
     if (c := _ratio(y, r)) is not None: res += _constant_causes(c, case.sizes, r.numel() >= 8)
