@@ -7,14 +7,14 @@ __all__ = ['Exercise', 'exercises', 'progress_file', 'checks', 'call', 'check', 
            'learner_notebook', 'write_exercise', 'write_exercises', 'Tested', 'self_test', 'status', 'reset', 'start',
            'restore', 'find', 'main']
 
-# %% ../nbs/92_exercises.ipynb #1279c7fc
+# %% ../nbs/92_exercises.ipynb #720584d1
 import argparse, ast, contextlib, copy, difflib, hashlib, importlib, importlib.util, inspect, io, itertools, json, linecache, math, os, re
-import sqlite3, subprocess, sys, tempfile, textwrap, time
+import sqlite3, subprocess, sys, tempfile, textwrap, time, types
 from pathlib import Path
 from typing import NamedTuple
 import initcourse
 
-# %% ../nbs/92_exercises.ipynb #bc2c1029
+# %% ../nbs/92_exercises.ipynb #30bcd21e
 class Exercise(NamedTuple):
     "What stands at the head of an exercise"
     id: str # two digits of the lesson, a dot, a number: '01.2'
@@ -24,7 +24,8 @@ class Exercise(NamedTuple):
     minutes: int # how long it takes
     notebook: str # stem of its notebook: '01_matmul'
 
-_HEAD = re.compile(r'## Exercise (\d\d\.[1-9]\d*): (.+?)\s*\n\n\*\*Goal\*\* (.+?) · \*\*Difficulty\*\* (●{1,5}○{0,4}) · \*\*Minutes\*\* (\d+)[ ]*(?:\n|$)')
+_HEAD = re.compile(r'## Exercise (\d\d\.[1-9]\d*): (.+?)\s*\n\n'
+                   r'\*\*Goal\*\* (.+?) · \*\*Difficulty\*\* (●{1,5}○{0,4}) · \*\*Minutes\*\* (\d+)[ ]*(?:\n|$)')
 
 def _src(cell): return ''.join(cell['source'])
 
@@ -62,9 +63,11 @@ def exercises() -> list: # of `Exercise`, in order
     heads = [_header(_src(c), p.stem) for p in _notebooks('nbs/_exercises') for c in _cells(p) if c['cell_type'] == 'markdown']
     return [e for e in heads if e]
 
-# %% ../nbs/92_exercises.ipynb #6b6cd7ae
+# %% ../nbs/92_exercises.ipynb #a35c1312
 def progress_file() -> Path | None: # a file that need not exist yet; None: nothing is kept
-    "Where your progress is kept: `INITCOURSE_PROGRESS` if set, else in the platform's folder for user data. Raises `ValueError` for a relative path, or without a home folder."
+    """Where your progress is kept: `INITCOURSE_PROGRESS` if set, else in the platform's folder for user data.
+
+    Raises `ValueError` for a relative path, or without a home folder."""
     own = os.environ.get('INITCOURSE_PROGRESS')
     if own == 'off' or os.environ.get('IN_TEST'): return None
     try:
@@ -129,7 +132,7 @@ def _progress() -> dict: # exercises: id -> state, tries; predictions: id -> gue
     except OSError as e: _warn(f'Your progress could not be read, and not be set aside ({e.strerror}).')
     return new
 
-# %% ../nbs/92_exercises.ipynb #3c965221
+# %% ../nbs/92_exercises.ipynb #53e4a35c
 def _update(
     change, # change(data) changes what `_progress` gives
 ):
@@ -152,6 +155,7 @@ def _update(
             raise
     except OSError as e: _warn(f'Your progress could not be written ({e.strerror}); INITCOURSE_PROGRESS can name another file.')
 
+# %% ../nbs/92_exercises.ipynb #42992154
 def _done(
     id, # of an exercise
     state, # 'done' or 'tried'
@@ -249,7 +253,7 @@ def _noted(e): return any(n.startswith('while check ') for n in getattr(e, '__no
 def _is_open(e): return isinstance(e, NotImplementedError) and not e.args
 def _is_wrong(e): return any(c.__name__ == 'CheckError' for c in type(e).__mro__)
 
-# %% ../nbs/92_exercises.ipynb #b94a6210
+# %% ../nbs/92_exercises.ipynb #0dc9a9f7
 def _find(
     id, # of an exercise or a question
     table, # `_checks` or `_questions`
@@ -264,6 +268,7 @@ def _find(
         _checks.update(mine[0]); _questions.update(mine[1])
     if id in table: return table[id]
     known = sorted({*table, *(e.id for e in exercises() if table is _checks)})
+    known = [k for k in known if k[:2] == lesson] or known
     near = difflib.get_close_matches(id, known, 3, .5) or known[:3]
     raise _brief(LookupError(f"{who}: {id} is unknown; " + (f"near it are {', '.join(near)}" if near else 'none is installed')))
 
@@ -283,7 +288,7 @@ def _brief(
     if not hasattr(e, '_render_traceback_'): e._render_traceback_ = lambda: f'{type(e).__name__}: {e}'.splitlines()
     return e
 
-# %% ../nbs/92_exercises.ipynb #8688c32b
+# %% ../nbs/92_exercises.ipynb #48c5714c
 def _ask(
     id, # of the exercise
     answers, # the learner's
@@ -293,7 +298,8 @@ def _ask(
     from initcourse.gradcheck import Cause, CheckError
     f = _find(id, _checks, who)
     wanted = list(inspect.signature(f).parameters)
-    if len(answers) != len(wanted): raise _brief(TypeError(f"{who}: {id}: {len(answers)} answers came, {len(wanted)} are wanted: {', '.join(wanted)}"))
+    if len(answers) != len(wanted):
+        raise _brief(TypeError(f"{who}: {id}: {len(answers)} answers came, {len(wanted)} are wanted: {', '.join(wanted)}"))
     def still_open(where): return CheckError(f'{id} is still open: {_title(id)}. {where}, run that cell, then this one.', [Cause('open', '')])
     if any(a is ... for a in answers): raise still_open('Put your answer in place of the dots')
     _running.append(id)
@@ -304,9 +310,22 @@ def _ask(
         raise
     finally: _running.pop()
 
+def _own_lines(
+    e, # exception out of a check
+    id, # of the exercise
+): # the same, with a traceback of the learner's own lines
+    "Takes the lines of the check out of a traceback: they would give the answer away. Tests of the course show them."
+    if os.environ.get('IN_TEST'): return e
+    own = {f.__code__.co_filename for f in (_ask, call, _checks[id]) if hasattr(f, '__code__')}
+    kept, t, tb = [], e.__traceback__, None
+    while t: kept.append(t); t = t.tb_next
+    for t in reversed(kept):
+        if t.tb_frame.f_code.co_filename not in own: tb = types.TracebackType(tb, t.tb_frame, t.tb_lasti, t.tb_lineno)
+    return e.with_traceback(tb)
+
 def _title(id): return next((e.title for e in exercises() if e.id == id), 'an exercise')
 
-# %% ../nbs/92_exercises.ipynb #28d53783
+# %% ../nbs/92_exercises.ipynb #0d9afc32
 def check(
     id, # of the exercise: '01.2'
     *answers, # what it asks for, such as your function
@@ -315,6 +334,7 @@ def check(
 
     Raises `CheckError` with the causes that fit; an exception out of your own code passes, with a note. `LookupError` for an unknown id, `TypeError`
     for a wrong number of answers."""
+    __tracebackhide__ = True                                           # for IPython
     try: said = _ask(id, answers)
     except Exception as e:
         if _is_wrong(e):
@@ -322,18 +342,19 @@ def check(
                 _done(id, 'tried')
                 e.message, e.args = f'{id}: {e.message}', (f'{id}: {e.args[0]}',)
             raise _brief(e) from None
-        if _noted(e): _done(id, 'tried')
-        raise
+        if not _noted(e): raise
+        _done(id, 'tried')
+        raise _own_lines(e, id)
     _done(id, 'done')
     print(f'{id} {_title(id)}: right.' + (f' {said}' if isinstance(said, str) else ''))
 
-# %% ../nbs/92_exercises.ipynb #8ffdaa07
+# %% ../nbs/92_exercises.ipynb #a0cf6b26
 def rejects(
     id, # of the exercise
     *answers, # wrong ones
     cause, # name of the cause that the check must name
 ):
-    "Proves that a check rejects a wrong answer for the intended cause, and prints what it says. Raises `AssertionError` if it does not. Records nothing."
+    "Proves that a check rejects a wrong answer for the intended cause, and prints what it says; else raises `AssertionError`. Records nothing."
     try: _ask(id, answers, 'rejects')
     except Exception as e:
         if not _is_wrong(e): raise
@@ -467,8 +488,9 @@ def _check_stub(
     if any(isinstance(n, ast.Raise) and id(n) not in inner for n in ast.walk(tree)):
         fail('a stub outside a function would stop the notebook; write `### BEGIN SOLUTION stub: answer = ...`')
 
-# %% ../nbs/92_exercises.ipynb #80dfacc8
+# %% ../nbs/92_exercises.ipynb #f1be85de
 _LEFT_OUT = 'default_exp export exporti hide wrong'.split()
+_HEADER = '`## Exercise 01.2: Title`, a blank line, `**Goal** ... · **Difficulty** ●●○○○ · **Minutes** 10`'
 
 def _fail(
     stem, # of the notebook
@@ -503,20 +525,20 @@ def _promised(
     causes = lambda r: next((k.value.value for k in r.keywords if k.arg == 'cause' and isinstance(k.value, ast.Constant)), None)
     return [(r.args[0].value, causes(r)) for c in cells for r in _called(c, 'rejects')]
 
-# %% ../nbs/92_exercises.ipynb #acdc7cc3
+# %% ../nbs/92_exercises.ipynb #672c69a5
 def _parts(
     cells, # of a master
     stem, # its name
 ) -> list: # (`Exercise`, indices of its cells), in order
     "The exercises of a master. Raises `ValueError` where title, module or headers are not as wanted."
-    if not re.match(r'# Exercises: .+\n\n> .+', _src(cells[0])): _fail(stem, 0, 'a title `# Exercises: ...`, a blank line and `> one line` are wanted')
+    if not re.match(r'# Exercises: .+\n\n> .+', _src(cells[0])):
+        _fail(stem, 0, 'a title `# Exercises: ...`, a blank line and `> one line` are wanted')
     modules = [rest for name,rest in map(_directive, cells) if name == 'default_exp']
     if modules != [f'checks.{stem[3:]}']: _fail(stem, 1, f'`#| default_exp checks.{stem[3:]}` is wanted, {modules} came')
     heads, starts = [], [i for i,c in enumerate(cells) if c['cell_type'] == 'markdown' and re.match('##? ', _src(c))]
     for i,end in zip(starts, starts[1:] + [len(cells)]):
         if not _src(cells[i]).startswith('## Exercise '): continue
-        if not (e := _header(_src(cells[i]), stem)):
-            _fail(stem, i, 'the header is wanted as `## Exercise 01.2: Title`, a blank line, `**Goal** ... · **Difficulty** ●●○○○ · **Minutes** 10`')
+        if not (e := _header(_src(cells[i]), stem)): _fail(stem, i, f'the header is wanted as {_HEADER}')
         if e.id != f'{stem[:2]}.{len(heads) + 1}': _fail(stem, i, f'exercise {e.id} came, {stem[:2]}.{len(heads) + 1} is wanted')
         heads.append((e, range(i, end)))
     if not heads: _fail(stem, 0, 'no exercise came')
@@ -596,7 +618,7 @@ def write_exercises(
     "Writes the learner's notebooks of all masters. Raises as `learner_notebook` does."
     return [write_exercise(p) for p in sorted((Path(nbs)/'solutions').glob('[0-9][0-9]_*.ipynb'))]
 
-# %% ../nbs/92_exercises.ipynb #2e852a11
+# %% ../nbs/92_exercises.ipynb #42347227
 class Tested(NamedTuple):
     "What `self_test` found"
     rows: list # (id of an exercise, what its check says to the stub, the causes that its wrong answers are rejected for)
@@ -608,7 +630,8 @@ class Tested(NamedTuple):
 
     def __str__(self):
         lines = [f"{id}  {', '.join(dict.fromkeys(causes))}" for id,_,causes in self.rows]
-        return '\n'.join(lines + [f'{len(self.rows)} exercises, {sum(len(r[2]) for r in self.rows)} wrong answers, {len(self.pairs)} distinct pairs of exercise and cause'])
+        count = sum(len(causes) for _,_,causes in self.rows)
+        return '\n'.join(lines + [f'{len(self.rows)} exercises, {count} wrong answers, {len(self.pairs)} distinct pairs of exercise and cause'])
 
 def _run_stubs(
     path, # of a learner's notebook
@@ -627,7 +650,7 @@ def _run_stubs(
             if ids: raise AssertionError(f'{Path(path).stem}, cell {i}: the check of {ids[0]} accepts the stub')
     return said
 
-# %% ../nbs/92_exercises.ipynb #daf8cc16
+# %% ../nbs/92_exercises.ipynb #e2775b05
 @contextlib.contextmanager
 def _apart(
     folder, # to work in
@@ -649,8 +672,8 @@ def self_test(
     learners, # folder of the notebooks made from them
     only=None, # stem of a notebook, to test that one alone
 ) -> Tested: # prints as a table
-    """Proves that every stub fails with its own message, that nothing else in the learner's notebooks does, and that these are in step with the masters.
-    Raises `AssertionError` where something is not so."""
+    """Proves that every stub fails with its own message, that nothing else in the learner's notebooks does, and that these are in step with the
+    masters. Raises `AssertionError` where something is not so."""
     rows, stems = [], [{p.stem for p in Path(f).glob('[0-9][0-9]_*.ipynb') if only in (None, p.stem)} for f in (masters, learners)]
     if stems[0] != stems[1]: raise AssertionError(f'masters and learner\'s notebooks differ: {sorted(stems[0] ^ stems[1])}')
     for stem in sorted(stems[0]):
@@ -663,7 +686,7 @@ def self_test(
     if not rows: raise AssertionError(f'no exercise came from {masters}')
     return Tested(rows)
 
-# %% ../nbs/92_exercises.ipynb #e6002f38
+# %% ../nbs/92_exercises.ipynb #00dcc11b
 def _dots(
     e, # an `Exercise`
 ) -> str: # five characters
@@ -684,19 +707,24 @@ def status():
         for e in group: print(f'  {e.id:6} {e.title:{width}}  {_dots(e)}  {e.minutes:3} min  {state[e.id]}')
     count = list(state.values()).count
     left = [e for e in exs if state[e.id] != 'done']
-    print(f"{count('done')} of {len(exs)} done, {count('tried')} tried, {len(left) - count('tried')} open; {sum(e.minutes for e in left)} minutes to go")
+    minutes = sum(e.minutes for e in left)
+    print(f"{count('done')} of {len(exs)} done, {count('tried')} tried, {len(left) - count('tried')} open; {minutes} minutes to go")
     if said := data['predictions']: print(f"predictions: {sum(p.get('right') is True for p in said.values())} of {len(said)} right")
     print(f'next: {left[0].id} {left[0].title}, in _exercises/{left[0].notebook}.ipynb' if left else 'All done.')
 
+# %% ../nbs/92_exercises.ipynb #df9d4f4a
 def reset(
     id=None, # of an exercise or a question; None: all
     confirm=False, # wanted where all is to be forgotten
 ):
-    "Forgets what is kept about one exercise or question, or about all; then the old file is set aside. Raises `ValueError` without confirmation, `LookupError` for an unknown id."
+    """Forgets what is kept about one exercise or question, or about all; then the old file is set aside.
+
+    Raises `ValueError` without confirmation, `LookupError` for an unknown id."""
     data, path = _progress(), progress_file()
     if id is not None:
         known = [*data['exercises'], *data['predictions']]
-        if id not in known: raise _brief(LookupError(f"reset: id: nothing is kept about {id!r}" + (f"; there are {', '.join(sorted(known))}" if known else '')))
+        there = f"; there are {', '.join(sorted(known))}" if known else ''
+        if id not in known: raise _brief(LookupError(f'reset: id: nothing is kept about {id!r}{there}'))
         _update(lambda data: [data[k].pop(id, None) for k in ('exercises', 'predictions')])
         return print(f'{id} is forgotten.')
     if not confirm: raise _brief(ValueError('reset: confirm: False came; reset(confirm=True) forgets all progress'))
@@ -760,7 +788,7 @@ def _open_lab(
     print('Opening JupyterLab; Ctrl-C here ends it.')
     with contextlib.suppress(KeyboardInterrupt): subprocess.run([sys.executable, '-m', 'jupyterlab', '--ServerApp.root_dir=.', first], cwd=top)
 
-# %% ../nbs/92_exercises.ipynb #0b7429fc
+# %% ../nbs/92_exercises.ipynb #e9aa3e90
 def start(
     folder='initcourse-lessons', # to copy to; made where it is missing
     open=True, # open JupyterLab there
@@ -770,7 +798,8 @@ def start(
     Raises `OSError` where the folder cannot be written, `ValueError` where it is the course itself."""
     top = Path(folder).expanduser()
     if top.exists() and not top.is_dir(): raise FileExistsError(f'start: folder: {folder} is a file; the name of a folder is wanted')
-    if top.exists() and os.path.realpath(top) == os.path.realpath(_course()): raise ValueError(f'start: folder: {folder} is the course itself; the name of another folder is wanted')
+    if top.exists() and os.path.realpath(top) == os.path.realpath(_course()):
+        raise ValueError(f'start: folder: {folder} is the course itself; the name of another folder is wanted')
     try: done = _copy_course(top)
     except OSError as e: raise OSError(f'start: folder: {folder} cannot be written ({e.strerror}); the name of another folder is wanted') from None
     print(f'{folder}: ' + ', '.join(f'{len(names)} files {how}' for how,names in done.items() if names))
@@ -778,7 +807,7 @@ def start(
     if done['kept']: print('initcourse restore NOTEBOOK writes the original beside yours.')
     if open: _open_lab(top)
 
-# %% ../nbs/92_exercises.ipynb #e23cb268
+# %% ../nbs/92_exercises.ipynb #26a46e6a
 def _home(
     folder, # where to begin
 ) -> Path: # a learner's folder
@@ -802,21 +831,25 @@ def _which(
     near = difflib.get_close_matches(stem, names, 3, .4) or list(names)[:3]
     raise LookupError(f"restore: notebook: {notebook} is unknown; near it are {', '.join(near)}")
 
+# %% ../nbs/92_exercises.ipynb #3cd745ec
 def restore(
     notebook, # '01', '01_matmul' or '01_matmul.ipynb', for an exercise '_exercises/01_matmul'
     folder='.', # within the folder that `start` has made
 ):
-    "Writes the original of a notebook beside yours, as 01_matmul_original.ipynb. Raises `LookupError` for an unknown one, `FileNotFoundError` outside a learner's folder."
+    """Writes the original of a notebook beside yours, as 01_matmul_original.ipynb.
+
+    Raises `LookupError` for an unknown one, `FileNotFoundError` outside a learner's folder."""
     top, name = _home(folder), _which(notebook, Path(folder).expanduser().resolve())
     path = top/name.removesuffix('.ipynb')
+    content = (_course()/name).read_bytes()
     path.parent.mkdir(parents=True, exist_ok=True)
     for end in itertools.chain(['_original'], (f'_original_{k}' for k in itertools.count(2))):
         new = path.with_name(f'{path.name}{end}.ipynb')
         with contextlib.suppress(FileExistsError), new.open('xb') as f:
-            f.write((_course()/name).read_bytes())
+            f.write(content)
             return print(f'The original is {new.relative_to(top).as_posix()}; your notebook is as it was.')
 
-# %% ../nbs/92_exercises.ipynb #d7ed0b4e
+# %% ../nbs/92_exercises.ipynb #32d25563
 class _Section(NamedTuple):
     "From one heading to the next"
     notebook: str # stem
@@ -829,7 +862,7 @@ def _sections():
     "The sections of all lessons"
     for p in _notebooks():
         path, prose, code = [p.stem], [], []
-        def section(): return _Section(p.stem, ' › '.join(path), path[-1], '\n'.join(prose).strip(), '\n\n'.join(code).strip())
+        def section(): return _Section(p.stem, ' › '.join(path), path[-1], '\n'.join(prose).strip(), '\n\f\n'.join(code).strip())
         for c in _cells(p):
             if c['cell_type'] == 'code': code.append(_src(c))
             if c['cell_type'] != 'markdown': continue
@@ -842,7 +875,7 @@ def _sections():
                 else: prose.append(re.sub(r'</?(details|summary)>', '', line))
         yield section()
 
-# %% ../nbs/92_exercises.ipynb #50ab1758
+# %% ../nbs/92_exercises.ipynb #0d376336
 def _search(
     words, # to look for
     n, # sections at most
@@ -852,7 +885,8 @@ def _search(
     db, res = sqlite3.connect(':memory:'), {}
     with contextlib.closing(db):
         try: db.execute("create virtual table t using fts5(notebook unindexed, path unindexed, heading, prose, code, tokenize='porter unicode61')")
-        except sqlite3.OperationalError: raise RuntimeError('find: this Python has an SQLite without FTS5; another build of Python is wanted') from None
+        except sqlite3.OperationalError:
+            raise RuntimeError('find: this Python has an SQLite without FTS5; another build of Python is wanted') from None
         db.executemany('insert into t values (?, ?, ?, ?, ?)', _sections())
         for joint in (' AND ', ' OR ') if terms else ():
             rows = db.execute('select rowid, notebook, path, heading, highlight(t, 3, char(2), char(3)), highlight(t, 4, char(2), char(3)) from t '
@@ -869,7 +903,7 @@ def _window(
     best = max(range(len(pieces)), key=lambda i: pieces[i].count('\2'))
     return '\n'.join(pieces[max(0, best - before):best + after + 1]).replace('\2', '').replace('\3', '').strip('\n')
 
-# %% ../nbs/92_exercises.ipynb #a5d6b3ba
+# %% ../nbs/92_exercises.ipynb #ce092618
 def _in_notebook() -> bool: # not in a terminal, with or without IPython
     "Whether Markdown can be shown"
     shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
@@ -882,10 +916,13 @@ def _found(
 ) -> str: # to show
     "One section in a few lines"
     prose = _window(s.prose.split('\n\n'), 0, 0)
-    if len(prose) > 600: prose = textwrap.shorten(prose, 600, placeholder=' …')
-    code = textwrap.dedent(_window(s.code.split('\n'), 2, 5))
+    if len(prose) > 600: prose = prose[:600].rpartition(' ')[0] + ' …'
+    cell = max(s.code.split('\f'), key=lambda c: c.count('\2'))
+    code = textwrap.dedent(_window([l for l in cell.strip('\n').split('\n') if not l.startswith('#|')], 2, 5))
     if rich: return f'**{k}. {s.path}** ({s.notebook}.ipynb)\n\n{prose}' + (f'\n\n```python\n{code}\n```' if code else '')
-    return '\n'.join([f'{k}. {s.path} ({s.notebook}.ipynb)', textwrap.fill(prose, 100, initial_indent='   ', subsequent_indent='   '), textwrap.indent(code, '   | ')]).rstrip() + '\n'
+    lines = [w for l in prose.split('\n') for w in ([l] if re.match(r'[|$]', l) else textwrap.wrap(l, 100))]
+    lines += [f'| {l}' for l in code.split('\n') if code]
+    return '\n'.join([f'{k}. {s.path} ({s.notebook}.ipynb)'] + [f'   {l}' for l in lines]) + '\n'
 
 def find(
     words, # to look for, in any order

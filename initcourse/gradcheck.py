@@ -35,7 +35,7 @@ def _slope(
         if abs(c1 - c2) <= tol and abs(2*jump2 - jump1) <= 2*tol: return c2, tol
     return c2 if k else math.nan, None
 
-# %% ../nbs/91_gradcheck.ipynb #b5138023
+# %% ../nbs/91_gradcheck.ipynb #1bced441
 class Cause(NamedTuple):
     "A cause that fits a wrong result, with its evidence"
     name: str # short and fixed, such as 'transposed'
@@ -51,6 +51,12 @@ class CheckError(AssertionError):
     ):
         self.message, self.causes, self.yours, self.right = message, tuple(causes), yours, right
         super().__init__('\n'.join([message] + [f'  - {c.text}' for c in self.causes if c.text]))
+
+    def plot(self): # matplotlib figure
+        "Both tensors side by side, wrong cells framed; `initcourse.plots.plot_mismatch` draws them. Raises `ValueError` if there are none."
+        if self.yours is None or self.right is None: raise ValueError('CheckError.plot: there are no two tensors to show')
+        from initcourse.plots import plot_mismatch
+        return plot_mismatch(self.yours, self.right, self.message.split(';')[0])
 
 class GradientError(CheckError):
     "A gradient is wrong; the message says which tensor, how many entries, which is worst, and the causes that fit"
