@@ -17,7 +17,7 @@ class WithCourse(build_py):
         if self.editable_mode: return
         course = Path(self.build_lib)/'initcourse'/'course'
         shutil.rmtree(course, ignore_errors=True)
-        for pattern in ('nbs/[0-9][0-9]_*.ipynb', 'nbs/*.md', 'nbs/images/*', 'nbs/_exercises/[0-9][0-9]_*.ipynb', 'studies/*.csv'):
+        for pattern in ('nbs/[0-9][0-9]_*.ipynb', 'nbs/*.md', 'nbs/images/*', 'nbs/_exercises/[0-9][0-9]_*.ipynb', 'studies/*.csv', 'studies/*.py'):
             for path in sorted(here.glob(pattern)):
                 to = course/path.relative_to(here)
                 to.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from notebooks import ROOT, LIB, load, notebooks, source, state
+from notebooks import ROOT, LIB, NBS, load, notebooks, source, state
 
 def text(name): return (ROOT/name).read_text(encoding='utf-8')
 def settings():
@@ -34,6 +34,24 @@ def check_outputs():
                     bad.append(f'{p.name} cell {i}: an error, a warning or a path in its output')
                 if 'image/png' in o.get('data', {}) and '*Figure:' not in ''.join(source(n) for n in cells[i+1:i+3] if n['cell_type'] == 'markdown'):
                     bad.append(f'{p.name} cell {i}: a figure that no *Figure: …* line describes')
+    return bad
+
+def check_exercises_are_in_step_with_their_solutions():
+    "Each learner's notebook is what its master gives; lessons link to it; no cell is too long, no line either"
+    sys.path.insert(0, str(ROOT))
+    from initcourse.exercises import learner_notebook
+    bad, masters = [], {p.name: p for p in sorted((NBS/'solutions').glob('*.ipynb'))}
+    made = {p.name: p for p in sorted((NBS/'_exercises').glob('*.ipynb'))}
+    bad += [f'{n}: in nbs/{"solutions" if n in masters else "_exercises"} only' for n in sorted(set(masters) ^ set(made))]
+    bad += [f'_exercises/{n} is not what solutions/{n} gives: run initcourse.exercises.write_exercises' for n in sorted(set(masters) & set(made)) if load(made[n]) != learner_notebook(masters[n])]
+    for p in [*masters.values(), *made.values()]:
+        for i,c in enumerate(load(p)['cells']):
+            if c.get('outputs'): bad.append(f'{p.parent.name}/{p.name} cell {i}: has outputs')
+            lines = [l for l in source(c).splitlines() if l.strip()]
+            if c['cell_type'] == 'code' and (len(lines) > 35 or any(len(l) > 150 for l in lines)): bad.append(f'{p.parent.name}/{p.name} cell {i}: over 35 lines, or a line over 150 characters')
+    for p in notebooks():
+        if p.name in masters and f'_exercises/{p.name}' not in '\n'.join(source(c) for c in load(p)['cells']): bad.append(f'{p.name} does not link to its exercises')
+        if p.name[0] != '9' and p.name not in masters: bad.append(f'{p.name} has no exercises')
     return bad
 
 def check_lessons_open_and_close_alike():
@@ -90,12 +108,12 @@ for m in sys.argv[1:]:
         c = todo.pop(); todo += [k for k in c.co_consts if isinstance(k, types.CodeType)]
         for i in dis.get_instructions(c):
             if i.opname == 'LOAD_GLOBAL' and not hasattr(mod, i.argval) and not hasattr(builtins, i.argval): print(f'initcourse.{m}: {i.argval} in {c.co_name}')"""
-    out = subprocess.run([sys.executable, '-c', code, *sorted(p.stem for p in LIB.glob('[a-z]*.py'))], capture_output=True, text=True, cwd=ROOT)
+    out = subprocess.run([sys.executable, '-c', code, *sorted(p.relative_to(LIB).with_suffix('').as_posix().replace('/', '.') for p in LIB.rglob('[a-z]*.py'))], capture_output=True, text=True, cwd=ROOT)
     return out.stdout.splitlines() + out.stderr.splitlines()[-1:]
 
 def check_public_names_have_docstrings():
     bad = []
-    for p in sorted(LIB.glob('[a-z]*.py')):
+    for p in sorted(LIB.rglob('[a-z]*.py')):
         for n in ast.parse(p.read_text(encoding='utf-8')).body:
             if isinstance(n, (ast.FunctionDef, ast.ClassDef)) and n.name[0] != '_' and not ast.get_docstring(n): bad.append(f'{p.name}: {n.name} has no docstring')
     return bad

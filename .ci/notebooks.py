@@ -30,15 +30,21 @@ def modules(code):
         for n in names:
             if n.startswith('initcourse.') and (LIB/f'{n.split(".")[1]}.py').exists(): yield n.split('.')[1]
 
+def questions(code):
+    "Modules that hold the questions that `code` asks"
+    for nn in set(re.findall(r"predict\('(\d\d)\.", code)):
+        yield from (f'checks/{p.stem.split("_", 1)[1]}' for p in NBS.glob(f'{nn}_*.ipynb'))
+
 def plain(cell): return '\n'.join('' if l.lstrip().startswith(('%', '!')) else l for l in source(cell).splitlines())
 
 def fingerprint(nb):
     "Hash of the code cells of `nb`, of all package modules that they import, directly or through others, and of the studies that they read"
     code = [source(c) for c in nb['cells'] if c['cell_type'] == 'code']
     todo, seen = [m for c in nb['cells'] if c['cell_type'] == 'code' for m in modules(plain(c))], {}
+    todo += [m for c in code for m in questions(c)]
     while todo:
         m = todo.pop()
-        if m in seen: continue
+        if m in seen or m == 'exercises': continue           # of which a lesson only shows that no prediction was made
         seen[m] = (LIB/f'{m}.py').read_text(encoding='utf-8')
         todo += modules(seen[m])
     studies = sorted(set(re.findall(r'studies/\w+\.csv', '\0'.join(code))))

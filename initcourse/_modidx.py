@@ -555,6 +555,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'initcourse.exercises._own_lines': ('exercises.html#_own_lines', 'initcourse/exercises.py'),
                                       'initcourse.exercises._parser': ('exercises.html#_parser', 'initcourse/exercises.py'),
                                       'initcourse.exercises._parts': ('exercises.html#_parts', 'initcourse/exercises.py'),
+                                      'initcourse.exercises._picture': ('exercises.html#_picture', 'initcourse/exercises.py'),
                                       'initcourse.exercises._progress': ('exercises.html#_progress', 'initcourse/exercises.py'),
                                       'initcourse.exercises._promised': ('exercises.html#_promised', 'initcourse/exercises.py'),
                                       'initcourse.exercises._reset': ('exercises.html#_reset', 'initcourse/exercises.py'),

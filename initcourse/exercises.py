@@ -288,7 +288,7 @@ def _brief(
     if not hasattr(e, '_render_traceback_'): e._render_traceback_ = lambda: f'{type(e).__name__}: {e}'.splitlines()
     return e
 
-# %% ../nbs/92_exercises.ipynb #48c5714c
+# %% ../nbs/92_exercises.ipynb #f6746788
 def _ask(
     id, # of the exercise
     answers, # the learner's
@@ -325,7 +325,23 @@ def _own_lines(
 
 def _title(id): return next((e.title for e in exercises() if e.id == id), 'an exercise')
 
-# %% ../nbs/92_exercises.ipynb #0d9afc32
+def _in_notebook() -> bool: # not in a terminal, with or without IPython
+    "Whether Markdown can be shown"
+    shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
+    return shell is not None and 'Terminal' not in type(shell).__name__
+
+def _picture(
+    e, # `CheckError`
+):
+    "In a notebook, shows what came beside what was wanted, if the error has both and they are neither single numbers nor huge"
+    if os.environ.get('IN_TEST') or not _in_notebook() or e.right is None or not 4 <= e.right.numel() <= 10_000: return
+    try:
+        from matplotlib import pyplot
+        e.plot()
+        pyplot.show()
+    except Exception: pass                                             # a drawing that fails must not hide the message
+
+# %% ../nbs/92_exercises.ipynb #e76d4ef5
 def check(
     id, # of the exercise: '01.2'
     *answers, # what it asks for, such as your function
@@ -340,6 +356,7 @@ def check(
         if _is_wrong(e):
             if all(c.name != 'open' for c in e.causes):
                 _done(id, 'tried')
+                _picture(e)
                 e.message, e.args = f'{id}: {e.message}', (f'{id}: {e.args[0]}',)
             raise _brief(e) from None
         if not _noted(e): raise
@@ -903,12 +920,7 @@ def _window(
     best = max(range(len(pieces)), key=lambda i: pieces[i].count('\2'))
     return '\n'.join(pieces[max(0, best - before):best + after + 1]).replace('\2', '').replace('\3', '').strip('\n')
 
-# %% ../nbs/92_exercises.ipynb #ce092618
-def _in_notebook() -> bool: # not in a terminal, with or without IPython
-    "Whether Markdown can be shown"
-    shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
-    return shell is not None and 'Terminal' not in type(shell).__name__
-
+# %% ../nbs/92_exercises.ipynb #1fd7dd9e
 def _found(
     k, # its number
     s, # `_Section`

@@ -140,7 +140,7 @@ def _center(center_grad):
     check_grads(lambda x: x - x.mean(1, keepdim=True), center_grad, (7, 11), names='x')
     return 'The gradient is centered, just as the output was.'
 
-# %% ../../nbs/solutions/03_backward.ipynb #ba656083
+# %% ../../nbs/solutions/03_backward.ipynb #cd095414
 def _forward_a(x, w, b): z = x@w + b; return x + z.relu(), dict(z=z)
 def _forward_b(x, w): z = x@w; h = z.relu(); return h@w, dict(z=z, h=h)
 def _forward_c(x, w): z = x@w; return z.mean(0), dict(z=z)
@@ -152,9 +152,9 @@ _BOXES = dict(A=(_forward_a, ((13, 7), (7, 7), (7,)), 'x w b', 'z x w b', 'z', '
               E=(_forward_e, ((13, 7), (7, 7)), 'x w', 'z w x', 'x', 'transposed'))
 _INHERITED = dict(A='x w b', C='w x')           # wrong too, but made rightly of what is wrong already
 _LOOKS = {'mask': '', 'path missing': '', 'missing 1/n': 'every entry would be n = 13 times too large', 'mean for sum': 'every entry would be too small, by the number of entries that were averaged', 'sign': 'every entry would be -1 times the right one',
-          'factor 2': 'every entry would be half of the right one, or twice', 'transposed': 'a matrix would stand in it the wrong way round', 'upstream dropped': 'twice the upstream gradient would change nothing; it doubles it'}
+          'factor 2': 'every entry would be half of the right one, or twice', 'transposed': 'a matrix would stand in it the wrong way round', 'upstream dropped': 'twice the upstream gradient would change nothing; in this box everything doubles with it'}
 
-# %% ../../nbs/solutions/03_backward.ipynb #28bf977a
+# %% ../../nbs/solutions/03_backward.ipynb #a3b54358
 def _found_right(k, answer):
     "Raises `CheckError` unless tensor and mistake are those of box `k`"
     tensors, first, mistake = _BOXES[k][3].split(), *_BOXES[k][4:]
@@ -167,7 +167,7 @@ def _found_right(k, answer):
 
 def _looks(k, claim):
     "What a mistake would look like that is not the one of box `k`"
-    if claim == 'mask' and k in 'CDE': return 'entries of a mask would be 0, or let through; there is nothing to mask in this box'
+    if claim == 'mask' and k in 'CDE': return 'there would be a ReLU in the forward pass, or another reason to let only a part through; this box has none'
     if claim == 'mask': return 'a mask would be wrong; that of this box, z > 0, is right'
     if claim == 'path missing' and k != 'A': return 'a tensor would be used in two places, and only one would send something back'
     if claim == 'path missing': return 'z would be used in two places; it is used in one, and x, which is used in two, gets both contributions'

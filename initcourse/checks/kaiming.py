@@ -131,7 +131,7 @@ def _gain_of(gain_of, gelu_init_):
     check_stats(init, (61, 31, 5), gain(F.gelu), 'fan_in', 'normal', seeds=3)
     return f'GELU {gain(F.gelu):.4f}, SiLU {gain(F.silu):.4f}: one layer is repaired. Exercise 05.4 asks about fifty.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #8a1e602f
+# %% ../../nbs/solutions/05_kaiming.ipynb #5e9f1ea2
 _FATE = dict(relu=F.relu, tanh=torch.tanh, gelu=F.gelu, silu=F.silu, softplus=F.softplus)
 _gain = functools.cache(gain)
 _FROM = [('relu', 2.), ('tanh', .5), ('gelu', .5), ('gelu', 2.), ('silu', 2.)]
@@ -143,13 +143,13 @@ def _predicted(f, rms, depth, scale=None, inner=False):
     return max(.5*q.clamp(1e-300, 1e300).log().item(), -92.)               # float32 has nothing smaller than exp(-92)
 
 _DEPTH = {'gain missing': ('weights of std 1/sqrt(n), without the gain, would give this', dict(scale=lambda f: 1.)), "ReLU's gain": ("ReLU's gain for all functions would give this", dict(scale=lambda f: 2**.5)),
-          'gain squared': ('the square of the gain as std would give this', dict(scale=lambda f: _gain(f)**2)), 'root missing': ('a std of gain/n in place of gain/sqrt(n) would give this', dict(scale=lambda f: _gain(f)/20)),
+          'gain squared': ('the square of the gain as std would give this', dict(scale=lambda f: _gain(f)**2)), 'root missing': ('a std of gain/n in place of gain/sqrt(n) would give this', dict(scale=lambda f: _gain(f)/16)),
           'order': ('the linear layer comes first here and f last, so that activations are measured; f comes first', dict(inner=True)), 'one layer': ('this is the RMS after a single layer', dict(depth=1))}
 
 def _check_depth(at_depth):
-    "Nets of 400 units, two draws each, against wide-layer theory"
+    "Nets of 256 units, two draws each, against wide-layer theory"
     def run(f, rms, seed, depth=50):
-        x = torch.randn(20, 400, generator=torch.Generator().manual_seed(seed + 1000))
+        x = torch.randn(10, 256, generator=torch.Generator().manual_seed(seed + 1000))
         x *= rms/x.square().mean(1, keepdim=True).sqrt()
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(seed)
@@ -158,14 +158,14 @@ def _check_depth(at_depth):
     if one > 1e-30 and one == run(F.relu, 1., 1): raise CheckError(f'two draws with ReLU give the same RMS, {one:.4g}', [Cause('same', 'is a seed set inside, or are no weights drawn?')])
     if one > 1e-30 and _near(one, two): raise CheckError(f'inputs of RMS 1 and of RMS 2 give the same with ReLU, {one:.4g}, in the same draw; twice as much is wanted', [Cause('scaled', 'is the signal normalized on its way?')])
     if one > 1e-30 and _near(two, 4*one): raise CheckError('twice the input gives four times the result', [Cause('squared', 'this is the mean square; its root is wanted')])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        single = torch.tensor([_number(call(at_depth, lambda z: z, torch.tensor([[1.], [-1.]]), 30), 'RMS') for _ in range(12)]).log()
+    if single.std() > 15:                                   # 6 if fresh, 33 if one weight is raised to the 30th power
+        raise CheckError('a net of one unit scatters far too much from draw to draw', [Cause('same matrix', 'all layers have the same weights: draw fresh ones for each')])
     logs = [sum(math.log(max(run(_FATE[k], r, s), 1e-40)) for s in range(2))/2 for k,r in _FROM]
     fits = lambda **kw: all(abs(a - _predicted(_FATE[k], r, **kw)) < 1.3 for a,(k,r) in zip(logs, _FROM))
-    if fits(depth=50) and abs(logs[1]) < .15:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            single = torch.tensor([call(at_depth, lambda z: z, torch.ones(1, 1), 30) for _ in range(12)]).log()
-        if not single.std() > 15: return                    # 6 if fresh, 33 if one weight is raised to the 30th power
-        raise CheckError('the sizes are right, but a net of one unit scatters far too much from draw to draw', [Cause('same matrix', 'all layers have the same weights: draw fresh ones for each')])
+    if fits(depth=50) and abs(logs[1]) < .15: return
     causes = [Cause(n, text) for n,(text,kw) in _DEPTH.items()
               if all(abs(a - _predicted(f := _FATE[k], r, **{'depth': 50, **{o: v(f) if callable(v) else v for o,v in kw.items()}})) < (.15 if k == 'tanh' else 1.3) + .06*abs(a) for a,(k,r) in zip(logs, _FROM))]
     raise CheckError('at depth 50, two draws each: ' + '; '.join(f'{k} from {r:g}: {math.exp(a):.2g} came, about {math.exp(_predicted(_FATE[k], r, 50)):.2g} is wanted' for a,(k,r) in zip(logs, _FROM)), causes)
@@ -210,11 +210,11 @@ def _fifty(at_depth, growth, fate):
             raise CheckError(f'fate of {k}: {v!r} came', [Cause('fate', f'a signal that starts with RMS 2 is at {math.exp(_predicted(_FATE[k], 2., 50)):.3g} after fifty layers, one that starts with .5 at {math.exp(_predicted(_FATE[k], .5, 50)):.3g}')])
     return 'For GELU and SiLU 1 is a watershed. A gain serves a few layers; deep stacks of them want a normalization.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #90648158
+# %% ../../nbs/solutions/05_kaiming.ipynb #81acb4eb
 @checks('05.5')
 def _second(second_std):
     "Three stacks"
-    for n,blocks,total in ((256, 20, math.e), (101, 7, 3.), (64, 50, 1.5)):
+    for n,blocks,total in ((101, 7, 3.), (256, 20, math.e), (64, 50, 1.5)):
         res, each = _number(call(second_std, n, blocks, total), 'std'), total**(1/blocks)
         right = math.sqrt((each - 1)/n)
         if _near(res, right, 1e-3): continue
@@ -222,7 +222,7 @@ def _second(second_std):
             ('one block', 'with this a single block multiplies by the total', ((total - 1)/n)**.5), ('kept', 'with this each block doubles the mean square', n**-.5), ("Kaiming", 'this is Kaiming\'s std; no ReLU stands behind w_2', (2/n)**.5),
             ('added', 'blocks multiply: what one has added, the next one enlarges; here the shares were added up', ((total - 1)/blocks/n)**.5),
             ('first order', 'nearly: log(total)/blocks is the growth in the limit of many blocks; with these it compounds to another total', (math.log(total)/blocks/n)**.5),
-            ('amplitude', 'the two branches are not added as lengths: with random signs their *squares* add', (total**(.5/blocks) - 1)/n**.5), ('variance', 'this is the variance; its root is wanted', (each - 1)/n),
+            ('amplitude', 'the two branches are not added as lengths: with random signs their *squares* add', (total**(.5/blocks) - 1)/n**.5), ('total ignored', 'this is 1/sqrt(n blocks), whatever the total; with it each block multiplies by 1 + 1/blocks', (n*blocks)**-.5), ('variance', 'this is the variance; its root is wanted', (each - 1)/n),
             ('fan', 'a sum of n products is n times as large in the mean square: divide by the root of n', (each - 1)**.5), ('gain', 'w_1 and its ReLU keep the mean square already; no further 2 is wanted', (2*(each - 1)/n)**.5),
             ('halved', 'the loss by ReLU is made up for by Kaiming\'s w_1; no division by 2 is wanted', ((each - 1)/2/n)**.5),
             ('RMS', 'with this the *RMS* becomes total times as large, and the mean square its square', (total**(2/blocks) - 1)**.5/n**.5)] if _near(res, v, 1e-3)])

@@ -129,7 +129,7 @@ def _centre(centre_):
         _centred(layer, w0, b0, sub0, before, conv, out)
     return 'The offset is behind the ReLU, so it moves the mean and nothing else.'
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #d9b32965
+# %% ../../nbs/solutions/11_lsuv.ipynb #b437784b
 class _Stream(nn.Module):
     def __init__(self, n=64, depth=50):
         super().__init__()
@@ -140,15 +140,15 @@ class _Stream(nn.Module):
 
 @torch.no_grad()
 def _branches(stream, x):
-    "RMS of the stream's end, and what each branch puts out: std of it"
-    stds = []
+    "RMS of the stream's end, std of what each branch puts out, and std of the first layer of all"
+    stds, first = [], stream.blocks[0][0](x).std().item()
     for b in stream.blocks:
         out = b(x)
         stds.append(out.std().item())
         x = x + out
-    return x.square().mean().sqrt().item(), torch.tensor(stds)
+    return x.square().mean().sqrt().item(), torch.tensor(stds), first
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #024cb497
+# %% ../../nbs/solutions/11_lsuv.ipynb #65eedff7
 @checks('11.3')
 def _calm(calm_):
     "Streams of 50 and of 20 blocks, to end at the root of 2, at 1.2 and at 2"
@@ -157,15 +157,15 @@ def _calm(calm_):
         stream, x = _filled(_Stream(depth=depth), seed, .1), _randn(256, 64, seed=5 + seed)
         before = stream.blocks[-1][2].weight.detach().clone()
         call(calm_, stream, x, end, inplace=True)
-        rms, stds = _branches(stream, x)
-        with torch.no_grad(): first = stream.blocks[0][0](x).std().item()
+        rms, stds, first = _branches(stream, x)
         found.append((depth, end, rms, stds, first, torch.equal(before, stream.blocks[-1][2].weight)))
-    say = lambda f: f'a stream of {f[0]} blocks ends with RMS {f[2]:.4g}, {f[1]:.4g} is wanted; its branches have std {f[3].min():.3g} to {f[3].max():.3g}'
+    say = lambda f: (f'a stream of {f[0]} blocks ends with RMS {f[2]:.4g}, {f[1]:.4g} is wanted; its branches have std {f[3].min():.3g} to '
+        f'{f[3].max():.3g}')
     bad = [f for f in found if not abs(f[2]/f[1] - 1) < .08]
     like = lambda want, tol=.05: all(((f[3]/want(*f[:2]) - 1).abs() < tol).all() for f in found)
     uneven = [f for f in found if f[5] is False and 1e-9 < f[3].min() < f[3].max()/1.1 < math.inf]
-    small = [f for f in found if not _near(f[4], 1, .01)]
-    if not bad and not uneven and not small: return 'Fifty branches of mean square 1/50 add 1 to the 1 that came in.'
+    if not (small := [f for f in found if not _near(f[4], 1,
+            .01)]) and not bad and not uneven: return 'Fifty branches of mean square 1/50 add 1 to the 1 that came in.'
     _wrong(say((bad or uneven or small)[0]), ('unchanged', 'the last layers are as they were', all(f[5] for f in found)),
         ('first layers', f'the first layer of the first branch puts out std {found[0][4]:.3g}; it is to keep the 1 of the first call',
             bool(small) and not bad and not uneven), ('first call only', 'all branches have std 1 still: the second call is missing, or changes '
@@ -262,9 +262,10 @@ _VARIANTS = [('each call', 'a layer that is called several times is divided each
              ('each unit', 'each unit is divided by a std of its own; one number for the whole layer is wanted', dict(by_unit=True)),
              ('left alone', 'a layer that is called several times is as it was; here it is to be divided at its first call', dict(left_shared=True))]
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #62572dda
+# %% ../../nbs/solutions/11_lsuv.ipynb #e00479d9
 def _hooks(model): return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules())
 
+# %% ../../nbs/solutions/11_lsuv.ipynb #49bf6ef6
 def _run_pass(f, make, x, seed=0):
     "Runs the learner's function on a new model, from a fixed random state; returns model, and complaints about what is left behind"
     model = _filled(make(), seed).train()
@@ -290,7 +291,8 @@ def _run_pass(f, make, x, seed=0):
     if not all(torch.equal(a, b) for a,b in zip(buffers, model.buffers())): complain('a buffer was changed', 'train mode',
             'in train mode the averages of BatchNorm move')
     if now != modes:
-        text = 'everything is left in eval mode' if not any(now) else 'everything is left in train mode, but some modules were in eval mode' if all(now) else 'some modules are in another mode than before'
+        text = 'some modules are in another mode than before'
+        if len(set(now)) == 1: text = 'everything is left in ' + ('train mode, but some modules were in eval mode' if now[0] else 'eval mode')
         complain(text, 'mode', 'keep the flag `training` of each module before, and put each back' + (', in a `finally:`' if stopped else ''))
     if not torch.equal(torch.get_rng_state(), state): complain('the random state is another one than before', 'random state',
             'torch.get_rng_state() before, torch.set_rng_state(...) afterwards' + (', in a `finally:`' if stopped else ''))
@@ -494,9 +496,9 @@ def _look_stream(f):
             'it has become smaller', out < .9))
     return f'stream: it ends with RMS {out:.3g}.'
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #b2e767c7
+# %% ../../nbs/solutions/11_lsuv.ipynb #2223c72f
 def _gradients(model, x):
-    "Norm of the gradient of the weight of the first and of the last layer that is called, for a random upstream gradient; and how many layers there are"
+    "Norm of the weight's gradient in the first and in the last layer that is called, for a random upstream gradient; and how many layers there are"
     order, hooks = [], []
     for m in model.modules():
         if is_lin_layer(m): hooks.append(m.register_forward_hook(lambda m, inp, out: order.append(m)))
@@ -586,12 +588,13 @@ def _passes():
         torch.manual_seed(0)
         return lsuv_(nn.Sequential(*[m for _ in range(20) for m in (nn.Linear(20, 20), nn.ReLU())]), _randn(64, 20)).passes
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #51261685
+# %% ../../nbs/solutions/11_lsuv.ipynb #6db86810
 question('11.q1', 'A linear layer, 50 by 50, with weights by PyTorch\'s default and biases of std 2, puts out std 2.1 for a standard batch. Divide '
     'its weight alone by that. What std comes out?', _weight_only, rtol=.08,
          but=[(1, 'That takes both: weight and bias divided.'), (.58, 'That is the std of the products alone, before the division.'),
              (.28, 'That is the std of the products alone, after the division; the biases remain.'), (1.24, 'The variances add up, not the stds.')],
-         why='The variance is a sum of 1/3 from the products and 4 from the biases. The division takes three quarters from the third, and nothing from the 4.')
+         why='The variance is a sum of 1/3 from the products and 4 from the biases. The division takes three quarters from the third, and nothing '
+             'from the 4.')
 question('11.q2', 'A net of 20 linear layers, each with a ReLU behind it, none shared. How many forward passes does lsuv_ make?', _passes, rtol=.01,
          but=[(20, 'One for each layer is what a loop makes that neither looks twice nor hands on.'),
              (40, 'A loop looks and confirms, twice for each layer; a hook corrects in the very pass in which it measures.'),
@@ -603,7 +606,8 @@ question('11.q3', 'BatchNorm follows each convolution of a CNN, in train mode; t
          but=[(_WHERE[1], 'Behind a BatchNorm the scale is divided out again.'),
              (_WHERE[2], 'Those, too; but in front of each BatchNorm there is another scale as well.'),
              (_WHERE[3], 'The outputs of the blocks stay; but what is in front of each BatchNorm does not, nor what the last layer puts out.')],
-         why='Each convolution gets std 1, BatchNorm divides that out, and the last layer has nobody behind it. The learning rates are others, too: gradients in front of BatchNorm are inversely proportional to the weights.')
+         why='Each convolution gets std 1, BatchNorm divides that out, and the last layer has nobody behind it. The learning rates are others, too: '
+             'gradients in front of BatchNorm are inversely proportional to the weights.')
 question('11.q4', 'A layer\'s std is measured with 16 digits. By about how much is it off from that of all digits?', _ruler_error, rtol=.6,
     unit='percent',
          but=[(.1, 'That is a tolerance that loops are given; the batch is not worth it.'),

@@ -14,7 +14,7 @@ from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError, check_close
 from ..training import SGD, DataLoader, Dataset
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #7ce063f1
+# %% ../../nbs/solutions/07_minibatch.ipynb #efbc1934
 def _wrong(message, candidates=()):
     "Raises with those causes whose test holds; `candidates`: (name, sentence, whether it holds)"
     raise CheckError(message, [Cause(name, text) for name,text,holds in candidates if holds])
@@ -30,10 +30,11 @@ def _numbers(res, n, what):
 def _number(o, what):
     "A float out of a number or a tensor that holds one"
     if isinstance(o, torch.Tensor) and o.numel() == 1: o = o.item()
-    if isinstance(o, bool) or not isinstance(o, (int, float)): _wrong(f'{type(o).__name__} came where a number is wanted: {what}', [('no number', '', True)])
+    if isinstance(o, bool) or not isinstance(o, (int, float)): _wrong(f'{type(o).__name__} came where a number is wanted: {what}',
+            [('no number', '', True)])
     return float(o)
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #7a5d4822
+# %% ../../nbs/solutions/07_minibatch.ipynb #7791e92e
 def _steps(how):
     "Weights after each of two steps, starting with a gradient that is left over: (2, entries); `how(model, opt, x, y)` makes a step"
     gen = torch.Generator().manual_seed(0)
@@ -56,6 +57,7 @@ def _step(model, opt, x, y, first=True, last=False):
     if last: opt.zero_grad()
     return loss.item()
 
+# %% ../../nbs/solutions/07_minibatch.ipynb #59d82204
 @checks('07.1')
 def _train_step(train_step):
     "Two steps beside the right ones; gradients are left over at the start"
@@ -66,18 +68,23 @@ def _train_step(train_step):
     none = all(p.grad is None or not p.grad.any() for p in model.parameters())
     if not same(right):
         _wrong('after two steps the weights are not those of the right step', [
-            ('not zeroed', 'they are those of a step that never calls zero_grad: gradients add up', same(_steps(lambda *a: _step(*a, first=False))[0])),
-            ('zeroed at the end', 'the second step is right, the first moved along a gradient that was left over: zero before `backward`', same(_steps(lambda *a: _step(*a, False, True))[0])),
-            ('zeroed too late', 'no weight has moved, and there are no gradients afterwards: they are forgotten between `backward` and `step`, or there is no `backward`', same(start) and none),
+            ('not zeroed', 'they are those of a step that never calls zero_grad: gradients add up',
+            same(_steps(lambda *a: _step(*a, first=False))[0])),
+            ('zeroed at the end', 'the second step is right, the first moved along a gradient that was left over: zero before `backward`',
+            same(_steps(lambda *a: _step(*a, False, True))[0])),
+            ('zeroed too late', 'no weight has moved, and there are no gradients afterwards: they are forgotten between `backward` and `step`, or '
+            'there is no `backward`', same(start) and none),
             ('no step', 'no weight has moved, and gradients are there afterwards: no `step` comes after `backward`', same(start) and not none)])
     if isinstance(said, torch.Tensor) and said.requires_grad:
-        _wrong('the weights are right; a tensor that requires a gradient came back', [('graph', 'whoever keeps this loss keeps the graph of the whole step; loss.item() is only a number', True)])
+        _wrong('the weights are right; a tensor that requires a gradient came back',
+                [('graph', 'whoever keeps this loss keeps the graph of the whole step; loss.item() is only a number', True)])
     said = _number(said, 'the loss of the batch')
     if abs(said - loss) > 1e-9*loss:
-        _wrong(f'the weights are right; the loss {said:.4g} came back, {loss:.4g} is wanted', [('after the step', 'this is the loss with the weights after the step', abs(said - later) < 1e-9*later)])
+        _wrong(f'the weights are right; the loss {said:.4g} came back, {loss:.4g} is wanted',
+                [('after the step', 'this is the loss with the weights after the step', abs(said - later) < 1e-9*later)])
     return 'These five lines are the inside of `fit`.'
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #f7f2f398
+# %% ../../nbs/solutions/07_minibatch.ipynb #70155ffd
 @checks('07.2')
 def _relative_error(relative_error):
     "Thirteen gradients of five entries; several batch sizes, among them one and all"
@@ -89,15 +96,17 @@ def _relative_error(relative_error):
     left = (N - Bs)/(N - 1)
     check_close(yours, (scatter/Bs*left).sqrt()/size, 'the relative error for B = 1, 3, 5, 8, 12, 13 of 13 images', known=[
         ('put back', 'this is for images that are put back after each draw: with all 13 in the batch no error may be left', (scatter/Bs).sqrt()/size),
-        ('N', 'the factor is (N - B)/N in place of (N - B)/(N - 1); it would go with a scatter that is divided by N - 1', (scatter/Bs*(N - Bs)/N).sqrt()/size),
-        ('N - 1', 'the scatter S² is divided by N - 1, and the factor (N - B)/(N - 1) is for one that is divided by N', (scatter*N/(N - 1)/Bs*left).sqrt()/size),
+        ('N', 'the factor is (N - B)/N in place of (N - B)/(N - 1); it would go with a scatter that is divided by N - 1',
+        (scatter/Bs*(N - Bs)/N).sqrt()/size),
+        ('N - 1', 'the scatter S² is divided by N - 1, and the factor (N - B)/(N - 1) is for one that is divided by N',
+        (scatter*N/(N - 1)/Bs*left).sqrt()/size),
         ('square', 'this is the mean square, not its root', scatter/Bs*left/size**2),
         ('not relative', 'this is the error itself; divide it by the size of the full gradient', (scatter/Bs*left).sqrt()),
         ('mean not taken away', 'S² is the mean of |g_i|² *minus* |g|²', (grads.square().sum(1).mean()/Bs*left).sqrt()/size),
         ('B for root', 'the error falls with the root of B, here it falls with B', (scatter*left).sqrt()/Bs/size)])
     return 'With all images in the batch there is no error, by either formula that is right.'
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #10658c7e
+# %% ../../nbs/solutions/07_minibatch.ipynb #6dad17f2
 class _Spy(nn.Module):
     "Dropout and BatchNorm, one of them frozen; remembers whether a graph was recorded"
     def __init__(self):
@@ -120,6 +129,7 @@ def _spy():
     model.graph = False
     return model, x, y
 
+# %% ../../nbs/solutions/07_minibatch.ipynb #13b577a7
 @checks('07.3')
 def _evaluate(evaluate):
     "Thirteen rows in batches of five, five and three; then what is left behind"
@@ -142,17 +152,19 @@ def _evaluate(evaluate):
     right = losses.mean().item(), hits.mean().item()
     if not near(loss, right[0]) or not near(acc, right[1]):
         _wrong(f'loss {loss:.5g} and accuracy {acc:.5g} came, {right[0]:.5g} and {right[1]:.5g} are wanted', [
-            ('batches', 'these are means over the batches: the three rows of the last batch count as much as five', near(loss, batches(losses)) or near(acc, batches(hits))),
+            ('batches', 'these are means over the batches: the three rows of the last batch count as much as five',
+            near(loss, batches(losses)) or near(acc, batches(hits))),
             ('train mode', 'the dropout was active (it draws at random): the model was not in eval mode', model.seen_train and not stats_changed),
             ('statistics', 'the running statistics of BatchNorm have changed: the model was in train mode', stats_changed),
             ('sums', 'these are sums over the rows, not means', near(loss, losses.sum().item()) or near(acc, hits.sum().item())),
             ('percent', 'the accuracy is in percent; a share from 0 to 1 is wanted', near(acc, 100*right[1])),
             ('swapped', 'the two numbers are in the wrong order', near(loss, right[1]) and near(acc, right[0])),
-            ('divided by batches', 'sums over the rows are divided by the number of batches, or means by that of rows', near(loss, losses.sum().item()/3) or near(loss, 3*batches(losses)/13))])
+            ('divided by batches', 'sums over the rows are divided by the number of batches, or means by that of rows',
+            near(loss, losses.sum().item()/3) or near(loss, 3*batches(losses)/13))])
     _traces(model, left, modes, changed)
     return 'In real use, also after an error: `try ... finally`, as `fit` does.'
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #8e38c8b7
+# %% ../../nbs/solutions/07_minibatch.ipynb #e09c4477
 def _outside(f, model, loss_func, loader):
     "Calls the learner's function with gradients enabled, and notes whether the dropout was ever active"
     model.seen_train = False
@@ -165,14 +177,16 @@ def _outside(f, model, loss_func, loader):
 def _traces(model, left, modes, changed):
     "Raises if the evaluation has left something behind"
     if changed: _wrong(f'the numbers are right, but {changed[0]} has changed', [('weights', 'an evaluation must not train', True)])
-    if any(p.grad is not None for p in model.parameters()): _wrong('the numbers are right, but the parameters have gradients now', [('gradients', 'an evaluation needs no `backward`', True)])
+    if any(p.grad is not None for p in model.parameters()): _wrong('the numbers are right, but the parameters have gradients now',
+            [('gradients', 'an evaluation needs no `backward`', True)])
     if left != modes:
         frozen = 'norm, which was in eval mode, is in train mode now: model.train() sets all parts; keep the mode of each' if left['norm'] else ''
         _wrong('the numbers are right, but modes have changed', [
             ('mode left', 'the model is still in eval mode; it came in train mode', not any(left.values())), ('all parts', frozen, bool(frozen))])
-    if model.graph: _wrong('the numbers are right, but a graph was recorded', [('graph', 'eval mode does not stop autograd; torch.no_grad() does', True)])
+    if model.graph: _wrong('the numbers are right, but a graph was recorded', [('graph', 'eval mode does not stop autograd; torch.no_grad() does',
+            True)])
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #252febc9
+# %% ../../nbs/solutions/07_minibatch.ipynb #25245750
 _RATES, _MU, _DECAY = (.1, .1, .03, .2), .7, .05                                      # the rate changes after two steps
 
 def _path(rule):
@@ -201,15 +215,17 @@ def _rules():
         g = g + _DECAY*p
         v = _MU*v + lr*g
         return p - lr*g - _MU*v, v
-    return [('plain momentum', 'these are the steps of plain momentum, along v (which is also g + mu v, if v is the one *before* it was renewed)', rule(lambda g, d, v, new: new)),
+    return [('plain momentum', 'these are the steps of plain momentum, along v (which is also g + mu v, if v is the one *before* it was renewed)',
+            rule(lambda g, d, v, new: new)),
             ('gradient missing', 'it moves along mu v alone, the gradient is missing', rule(lambda g, d, v, new: _MU*new)),
             ('mu missing', 'it moves along g + v, the mu is missing', rule(lambda g, d, v, new: d + new)),
             ('no decay', 'the weight decay is missing', rule(lambda g, d, v, new: d + _MU*new, decay=0)),
             ('decay missing in g', 'the weight decay is in v, but missing in the g beside it', rule(lambda g, d, v, new: g + _MU*new)),
             ('rate in velocity', 'right as long as the rate stays; but here v holds the rate, too, and so old steps keep their old rates', inside),
-            ('rate not read', 'right as long as the rate stays: the changed one is not read; read it from self.param_groups', rule(lambda g, d, v, new: d + _MU*new, True))]
+            ('rate not read', 'right as long as the rate stays: the changed one is not read; read it from self.param_groups',
+            rule(lambda g, d, v, new: d + _MU*new, True))]
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #418f2de0
+# %% ../../nbs/solutions/07_minibatch.ipynb #9d87664f
 @checks('07.4')
 def _nesterov_check(Nesterov):
     "Four steps with a rate that changes, one parameter without a gradient, two groups"
@@ -217,43 +233,49 @@ def _nesterov_check(Nesterov):
     p = torch.linspace(-1, 2, 7, dtype=torch.float64, requires_grad=True)
     idle, other = (torch.ones(5, dtype=torch.float64, requires_grad=True) for _ in range(2))
     if not isinstance(Nesterov, type): _wrong('a class is wanted: give it without calling it', [('no class', '', True)])
-    opt, yours = Nesterov([{'params': [p, idle]}, {'params': [other], 'momentum': 0., 'weight_decay': 0.}], lr=_RATES[0], momentum=_MU, weight_decay=_DECAY), []
+    opt, yours = Nesterov([{'params': [p, idle]}, {'params': [other], 'momentum': 0., 'weight_decay': 0.}], lr=_RATES[0], momentum=_MU,
+            weight_decay=_DECAY), []
     for g,lr in zip(grads, _RATES):
         p.grad, other.grad, opt.param_groups[0]['lr'] = g.clone(), torch.ones_like(other), lr
         opt.step()
         yours.append(p.detach().clone())
-        if not torch.equal(p.grad, g): _wrong('step has changed p.grad', [('changed', 'who looks at the gradient after the step wants to see it; grad.add(...) makes a new tensor, grad.add_(...) does not', True)])
+        if not torch.equal(p.grad, g): _wrong('step has changed p.grad', [('changed',
+                'who looks at the gradient after the step wants to see it; grad.add(...) makes a new tensor, grad.add_(...) does not', True)])
     yours = torch.stack(yours)
     if not torch.allclose(yours, right, rtol=1e-9, atol=1e-12):
         at = int(((yours - right).abs().amax(1) > 1e-9).nonzero()[0]) + 1
         found = [(n, text, torch.allclose(yours, _path(r)[0], rtol=1e-9, atol=1e-12)) for n,text,r in _rules()]
         start = torch.linspace(-1, 2, 7, dtype=torch.float64).expand_as(yours)
-        _wrong(f'wrong from step {at} on (of four, with the rates {", ".join(map(str, _RATES))})', [*found, ('not moved', 'the parameter has not moved', torch.equal(yours, start))])
+        _wrong(f'wrong from step {at} on (of four, with the rates {", ".join(map(str, _RATES))})',
+                [*found, ('not moved', 'the parameter has not moved', torch.equal(yours, start))])
     if not torch.equal(idle, torch.ones_like(idle)): _wrong('a parameter without a gradient has moved', [('not skipped', '', True)])
     want = 1 - 4*_RATES[0]
     if not torch.allclose(other, torch.full_like(other, want)):
         _wrong('the first group is right; one with a momentum of 0 is not', [('one group', 'each group has its own rates', True)])
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #a219908f
+# %% ../../nbs/solutions/07_minibatch.ipynb #9b88d070
 def _passes(Balanced, labels, seed, passes=20):
     "Row numbers of several passes, each (n,), and the sampler"
     s = call(Balanced, labels, torch.Generator().manual_seed(seed))
     if not hasattr(type(s), '__len__') or not hasattr(type(s), '__iter__'):
-        _wrong(f'a {type(s).__name__} came, without __len__ or __iter__', [('no sampler', 'a sampler has a length, and can be iterated again and again', True)])
+        _wrong(f'a {type(s).__name__} came, without __len__ or __iter__', [('no sampler',
+                'a sampler has a length, and can be iterated again and again', True)])
     if len(s) != len(labels): _wrong(f'len(sampler) is {len(s)}, {len(labels)} is wanted, one for each row', [('length', '', True)])
     res = []
     for _ in range(passes):
         rows = list(s)
-        if res and not rows: _wrong('the second pass is empty', [('used up', 'an iterator that is made in __init__ serves one pass; make it in __iter__', True)])
+        if res and not rows: _wrong('the second pass is empty',
+                [('used up', 'an iterator that is made in __init__ serves one pass; make it in __iter__', True)])
         for o in rows[:3]:
-            if isinstance(o, (list, tuple)) or isinstance(o, torch.Tensor) and o.ndim: _wrong('lists of row numbers came, single ones are wanted', [('batches', 'batches are made by BatchSampler', True)])
+            if isinstance(o, (list, tuple)) or isinstance(o, torch.Tensor) and o.ndim: _wrong('lists of row numbers came, single ones are wanted',
+                    [('batches', 'batches are made by BatchSampler', True)])
         if len(rows) != len(labels): _wrong(f'{len(rows)} rows came in a pass, {len(labels)} are wanted, as its length says', [('length', '', True)])
         rows = torch.tensor([int(o) for o in rows])
         if rows.min() < 0 or rows.max() >= len(labels): _wrong(f'row {int(rows.max())} came, there are {len(labels)}', [('no row', '', True)])
         res.append(rows)
     return res
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #3a58fbd2
+# %% ../../nbs/solutions/07_minibatch.ipynb #6efb2a0c
 @checks('07.5')
 def _balanced(Balanced):
     "Classes 3, 7 and 11 with 5, 190 and 57 rows, mixed; twenty passes"
@@ -267,8 +289,10 @@ def _balanced(Balanced):
     share = torch.tensor([(drawn == c).double().mean() for c in classes])
     natural = torch.tensor([(labels == c).double().mean() for c in classes])
     said = ', '.join(f'class {c} {s:.1%}' for c,s in zip(classes, share))
-    if set(torch.cat(res).tolist()) <= {3, 7, 11}: _wrong('only the numbers 3, 7 and 11 came', [('labels', 'these are labels; row numbers are wanted', True)])
-    if all(torch.equal(r, res[0]) for r in res): _wrong('all passes give the same rows', [('same each time', 'draw in __iter__, not in __init__', True)])
+    if set(torch.cat(res).tolist()) <= {3, 7, 11}: _wrong('only the numbers 3, 7 and 11 came',
+            [('labels', 'these are labels; row numbers are wanted', True)])
+    if all(torch.equal(r, res[0]) for r in res): _wrong('all passes give the same rows',
+            [('same each time', 'draw in __iter__, not in __init__', True)])
     if (share - 1/3).abs().max() > .035:
         _wrong(f'in twenty passes: {said}; a third each is wanted', [
             ('as they are', 'that is how often they occur: rows are drawn alike, whatever their class', (share - natural).abs().max() < .035),
@@ -276,19 +300,24 @@ def _balanced(Balanced):
     seen = torch.stack([torch.cat(res)[drawn == c].unique().numel()/(labels == c).sum() for c in classes])
     if seen.min() < .9:
         c = classes[int(seen.argmin())]
-        _wrong(f'the shares are right, but of the {int((labels == c).sum())} rows of class {c} only {seen.min():.0%} ever came', [('same rows', 'each row of a class should have the same probability, anew in each pass', True)])
+        _wrong(f'the shares are right, but of the {int((labels == c).sum())} rows of class {c} only {seen.min():.0%} ever came',
+                [('same rows', 'each row of a class should have the same probability, anew in each pass', True)])
     changes = sum((labels[r][1:] != labels[r][:-1]).sum().item() for r in res)/len(res)
-    if changes < 60: _wrong(f'the class changes only {changes:.0f} times in a pass of {len(labels)} rows', [('sorted', 'the classes come one after the other; batches should be mixed', True)])
-    if not all(map(torch.equal, res, again)): _wrong('the same seed gives other rows', [('generator', 'something is drawn from another source than `generator`', True)])
-    if torch.equal(res[0], other[0]): _wrong('another seed gives the same rows', [('generator', '`generator` is not used: is there a seed of your own?', True)])
+    if changes < 60: _wrong(f'the class changes only {changes:.0f} times in a pass of {len(labels)} rows',
+            [('sorted', 'the classes come one after the other; batches should be mixed', True)])
+    if not all(map(torch.equal, res, again)): _wrong('the same seed gives other rows',
+            [('generator', 'something is drawn from another source than `generator`', True)])
+    if torch.equal(res[0], other[0]): _wrong('another seed gives the same rows',
+            [('generator', '`generator` is not used: is there a seed of your own?', True)])
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #0a284632
+# %% ../../nbs/solutions/07_minibatch.ipynb #0e12a973
 def _shrink(lr, mu, h):
     "By which factor a step shrinks the distance along a direction of curvature `h`, in the long run: the larger root of r^2 - (1 + mu - lr h) r + mu"
     s = 1 + mu - lr*h
     d = s*s/4 - mu
     return math.sqrt(max(mu, 0)) if d < 0 else max(abs(s/2 + math.sqrt(d)), abs(s/2 - math.sqrt(d)))
 
+# %% ../../nbs/solutions/07_minibatch.ipynb #bc97cd03
 @checks('07.6')
 def _best_rates(best_rates):
     "Three valleys, none of which has the curvature 1"
@@ -301,25 +330,36 @@ def _best_rates(best_rates):
         if near(lr, eta) and near(mu, best): continue
         slow = [_shrink(lr, mu, h) for h in (h1, h2)]
         which = 'flat' if slow[0] >= slow[1] else 'steep'
-        text = f'for h = {h1:g} and {h2:g} the rate {lr:.4g} and momentum {mu:.4g} came: the {which} direction has a factor of {max(slow):.3f} a step, {root:.3f} is possible'
+        text = (f'for h = {h1:g} and {h2:g} the rate {lr:.4g} and momentum {mu:.4g} came: the {which} direction has a factor of {max(slow):.3f} a '
+                f'step, {root:.3f} is possible')
         known = [('swapped', 'these are the right two, in the wrong order', near(lr, best) and near(mu, eta)),
                  ('plain', 'this is the best rate without momentum', near(lr, 2/(h1 + h2)) and mu == 0),
                  ('root', 'this momentum is the root of the best: it is the root of mu by which a step shrinks the distance', near(mu, root)),
-                 ('unit', 'the momentum is right; this rate would be right if the smaller curvature were 1', near(mu, best) and near(lr, (1 - root)**2) and not near(h1, 1)),
-                 ('wrong end', 'the momentum is right; this rate puts the steep direction where the flat one belongs', near(mu, best) and near(lr, (1 - root)**2/h2)),
-                 ('curvatures for roots', 'this is the momentum that comes out with the ratio h2/h1 where its root belongs', near(mu, ((h2 - h1)/(h2 + h1))**2))]
-        known += [('diverges', f'the {which} direction grows', max(slow) >= 1), (f'{which} direction', f'the {which} direction is the slow one here', max(slow) < 1)] if not any(k[2] for k in known) else []
+                 ('unit', 'the momentum is right; this rate would be right if the smaller curvature were 1',
+                 near(mu, best) and near(lr, (1 - root)**2) and not near(h1, 1)),
+                 ('wrong end', 'the momentum is right; this rate puts the steep direction where the flat one belongs',
+                 near(mu, best) and near(lr, (1 - root)**2/h2)),
+                 ('curvatures for roots', 'this is the momentum that comes out with the ratio h2/h1 where its root belongs',
+                 near(mu, ((h2 - h1)/(h2 + h1))**2))]
+        tied = abs(slow[0] - slow[1]) < 1e-9 and max(slow) < 1
+        known += [('diverges', f'the {which} direction grows', max(slow) > 1 + 1e-9), ('stands still', 'nothing shrinks', abs(max(slow) - 1) <= 1e-9),
+                  ('too much momentum', 'both directions shrink alike, by the root of the momentum: a smaller one would do', tied),
+                  (f'{which} direction', f'the {which} direction is the slow one here', max(slow) < 1 - 1e-9 and not tied)] if not any(k[2]
+                  for k in known) else []
         _wrong(text, known)
     return 'Such a pair shrinks both directions by the root of the momentum, whatever lies between h1 and h2.'
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #83891990
+# %% ../../nbs/solutions/07_minibatch.ipynb #06b0157f
 question('07.q1', 'You double the batch size. By which factor does the error of the gradient fall?', math.sqrt(2), rtol=.02,
-         but=[(2, 'The variance falls by 2, the error by its root.'), (4, 'That would be a batch sixteen times as large.'), (1, 'A mean of more images is a better one.')],
+         but=[(2, 'The variance falls by 2, the error by its root.'), (4, 'That would be a batch sixteen times as large.'),
+         (1, 'A mean of more images is a better one.')],
          why='The error of a mean falls with one over the root of the number of images.')
-question('07.q2', 'Momentum goes from .9 to .99, the rate stays. Where the gradients agree, by how many times is a step longer than without momentum?', 100, rtol=.05,
+question('07.q2', 'Momentum goes from .9 to .99, the rate stays. Where the gradients agree, '
+         'how many times as long is a step as without momentum?', 100, rtol=.05,
          but=[(10, 'That is for .9.'), (1.1, 'That is .99/.9; but the sum of the powers counts, not the momentum itself.')],
          why='1/(1 - momentum): from 10 to 100 times the nominal rate.')
-question('07.q3', '`zero_grad` stands at the end of the loop, after `step`. For which steps does that matter?', 'the first only', choices=['none', 'the first only', 'all'],
+question('07.q3', '`zero_grad` stands at the end of the loop, after `step`. For which steps does that matter?', 'the first only',
+        choices=['none', 'the first only', 'all'],
          but=[('none', 'Gradients may be left from before.'), ('all', 'After the end of one step comes the beginning of the next.')],
          why='Inside the loop the end of one step is the beginning of the next.')
 question('07.q4', 'With `zero_grad` forgotten, would a smaller rate repair it?', 'for a while', choices=['yes', 'for a while', 'no'],

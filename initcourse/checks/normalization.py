@@ -152,7 +152,7 @@ _GROWTHS = [('mean', 'the mean of what the activation puts out is still in it; B
             ('no BatchNorm', 'with weights of variance 2/n this is the growth without BatchNorm', lambda m, q, s, d: (2*d)**.5),
             ('relu', 'this is the factor of ReLU, whatever act is', lambda m, q, s, d: math.sqrt(math.pi/(math.pi - 1)))]
 
-# %% ../../nbs/solutions/10_normalization.ipynb #c70d34cc
+# %% ../../nbs/solutions/10_normalization.ipynb #986a19fd
 @checks('10.4')
 def _growth(growth):
     "Five activations; a mistake is named if it explains all five answers"
@@ -166,7 +166,8 @@ def _growth(growth):
     near, ms = lambda a, b: abs(a - b) <= max(.01*abs(b), .005), {n: _moments(f) for n,f in _ACTS.items()}
     right = {n: (d/(q - m*m))**.5 for n,(m, q, s, d) in ms.items()}
     bad = [n for n in res if not near(res[n], right[n])]
-    if not bad: return f'For tanh it is {right["tanh"]:.3f}, for the absolute value {right["abs"]:.3f}: the larger the mean, the more BatchNorm has to blow up.'
+    if not bad:
+        return f'For tanh it is {right["tanh"]:.3f}, for the absolute value {right["abs"]:.3f}: a large mean leaves BatchNorm much to blow up.'
     causes = [Cause(name, text) for name,text,f in _GROWTHS if all(near(res[n], f(*ms[n])) for n in res)]
     if not causes and all(near(v, res['relu']) for v in res.values()): causes = [Cause('constant', 'the same number came for every activation')]
     raise CheckError(f'for {bad[0]} {res[bad[0]]:.4g} came, {right[bad[0]]:.4g} is wanted'
@@ -286,49 +287,58 @@ def _known(g, t, res):
                 Cause(name, text))
     return found
 
-# %% ../../nbs/solutions/10_normalization.ipynb #4ab6c41e
+# %% ../../nbs/solutions/10_normalization.ipynb #c79c2186
 def _mistakes_above(g, t, r):
     "(name of the tensor, cause, sentence, gradient that it would give), from the loss down to bn"
     n, p, hot = len(t['x']), t['logp'].exp(), torch.nn.functional.one_hot(t['y'], 13).double()
-    yield 'logp', 'softmax early', 'this is the gradient of the logits, softmax minus one-hot over n; that of logp is not 0 at the label alone', r['logits']
-    yield 'logp', 'all classes', 'every class of a row gets -1/n; only the class of the label takes part in the loss', -g*torch.ones_like(p)/n
-    yield 'logits', 'no softmax', 'the gradient of logp is passed on as it came; each logit also stands in the log of the sum of its row', r['logp']
-    yield 'logits', 'not minus 1', 'this is softmax over n; at the label 1 must be subtracted', g*p/n
-    yield 'logits', 'not divided', 'softmax minus one-hot is right, but the loss is a mean over n rows: the 1/n is missing', g*(p - hot)
-    yield 'logits', 'diagonal', 'each logit gets the part of its own class alone, 1 - softmax; it stands in the log of the sum too, and that in every logp of the row', r['logp']*(1 - p)
-    yield 'logits', 'wrong axis', 'the sum of the gradient of logp runs over the rows; it must run over the classes of each row', r['logp'] - p*r['logp'].sum(0)
-    yield 'logits', 'sign', 'the sum is added; it must be subtracted, for logp is logits minus the log of a sum', r['logp'] + p*r['logp'].sum(1,
-        keepdim=True)
-    yield 'bn', 'mask', 'the mask is made of the sign of the gradient; it must be made of bn, or of act', r['act']*(r['act'] > 0)
-    yield 'bn', 'mask', 'the mask is made of xhat; gamma and beta stand between it and the ReLU, so it must be made of bn, or of act', r['act']*(t['xhat'] > 0)
-    yield 'bn', 'mask', 'the mask is made of l1; BatchNorm stands between it and the ReLU, so it must be made of bn, or of act', r['act']*(t['l1'] > 0)
-    yield 'bn', 'mask', 'the mask of the ReLU is missing', r['act']
+    yield ('logp', 'softmax early', 'this is the gradient of the logits, softmax minus one-hot over n; that of logp is not 0 at the label alone',
+        r['logits'])
+    yield ('logp', 'all classes', 'every class of a row gets -1/n; only the class of the label takes part in the loss', -g*torch.ones_like(p)/n)
+    yield ('logits', 'no softmax', 'the gradient of logp is passed on as it came; each logit also stands in the log of the sum of its row', r['logp'])
+    yield ('logits', 'not minus 1', 'this is softmax over n; at the label 1 must be subtracted', g*p/n)
+    yield ('logits', 'not divided', 'softmax minus one-hot is right, but the loss is a mean over n rows: the 1/n is missing', g*(p - hot))
+    yield ('logits', 'diagonal', 'each logit gets the part of its own class alone, 1 - softmax; it stands in the log of the sum too, and that in '
+        'every logp of the row', r['logp']*(1 - p))
+    yield ('logits', 'wrong axis', 'the sum of the gradient of logp runs over the rows; it must run over the classes of each row',
+        r['logp'] - p*r['logp'].sum(0))
+    yield ('logits', 'sign', 'the sum is added; it must be subtracted, for logp is logits minus the log of a sum', r['logp'] + p*r['logp'].sum(1,
+        keepdim=True))
+    yield ('bn', 'mask', 'the mask is made of the sign of the gradient; it must be made of bn, or of act', r['act']*(r['act'] > 0))
+    yield ('bn', 'mask', 'the mask is made of xhat; gamma and beta stand between it and the ReLU, so it must be made of bn, or of act',
+        r['act']*(t['xhat'] > 0))
+    yield ('bn', 'mask', 'the mask is made of l1; BatchNorm stands between it and the ReLU, so it must be made of bn, or of act',
+        r['act']*(t['l1'] > 0))
+    yield ('bn', 'mask', 'the mask of the ReLU is missing', r['act'])
 
+# %% ../../nbs/solutions/10_normalization.ipynb #6173b3cd
 def _mistakes_below(t, r):
     "The same for what stands in BatchNorm"
     n = len(t['x'])
-    yield 'xhat', 'upside down', 'this is divided by gamma; bn is gamma times xhat, so the gradient is multiplied by it', r['bn']/t['gamma']
-    yield 'diff', 'no xhat', 'the part by way of var is there; that by way of xhat is missing. diff stands in both', 2/n*t['diff']*r['var']
-    yield 'diff', 'no variance', 'the part by way of xhat is there; that by way of var is missing. diff stands in both', r['xhat']*t['inv']
-    yield 'diff', 'no 2', 'in the part by way of var the 2 of the square is missing', r['xhat']*t['inv'] + t['diff']*r['var']/n
-    yield 'diff', 'n - 1', 'in the part by way of var is divided by n - 1; the variance of a batch is divided by n', r['xhat']*t['inv'] + 2*t['diff']*r['var']/(n - 1)
-    yield 'diff', 'not divided', 'in the part by way of var the 1/n of the mean is missing', r['xhat']*t['inv'] + 2*t['diff']*r['var']
-    yield 'l1', 'no mean', 'the part by way of diff is there; that by way of mean is missing. l1 stands in both', r['diff']
-    yield 'l1', 'not divided', 'in the part by way of mean the 1/n is missing', r['diff'] + r['mean']
-    yield 'l1', 'statistics held', 'mean and variance are taken for constants; they depend on l1, and all rows of a channel act on them', r['xhat']*t['inv']
-    yield 'l1', 'no variance', 'the part by way of the variance is missing: var depends on l1 too', r['xhat']*t['inv'] - (r['xhat']*t['inv']).mean(0)
-    yield 'xhat', 'no gamma', 'gamma is missing: bn is gamma times xhat', r['bn']
-    yield 'gamma', 'wrong tensor', 'here stands diff in place of xhat, what gamma was multiplied by', (r['bn']*t['diff']).sum(0)
-    yield 'gamma', 'wrong tensor', 'here stands bn in place of xhat, what gamma was multiplied by', (r['bn']*t['bn']).sum(0)
-    yield 'gamma', 'wrong tensor', 'xhat is missing: gamma was multiplied by it', r['beta']
+    yield ('xhat', 'upside down', 'this is divided by gamma; bn is gamma times xhat, so the gradient is multiplied by it', r['bn']/t['gamma'])
+    yield ('diff', 'no xhat', 'the part by way of var is there; that by way of xhat is missing. diff stands in both', 2/n*t['diff']*r['var'])
+    yield ('diff', 'no variance', 'the part by way of xhat is there; that by way of var is missing. diff stands in both', r['xhat']*t['inv'])
+    yield ('diff', 'no 2', 'in the part by way of var the 2 of the square is missing', r['xhat']*t['inv'] + t['diff']*r['var']/n)
+    yield ('diff', 'n - 1', 'in the part by way of var is divided by n - 1; the variance of a batch is divided by n',
+        r['xhat']*t['inv'] + 2*t['diff']*r['var']/(n - 1))
+    yield ('diff', 'not divided', 'in the part by way of var the 1/n of the mean is missing', r['xhat']*t['inv'] + 2*t['diff']*r['var'])
+    yield ('l1', 'no mean', 'the part by way of diff is there; that by way of mean is missing. l1 stands in both', r['diff'])
+    yield ('l1', 'not divided', 'in the part by way of mean the 1/n is missing', r['diff'] + r['mean'])
+    yield ('l1', 'statistics held', 'mean and variance are taken for constants; they depend on l1, and all rows of a channel act on them',
+        r['xhat']*t['inv'])
+    yield ('l1', 'no variance', 'the part by way of the variance is missing: var depends on l1 too',
+        r['xhat']*t['inv'] - (r['xhat']*t['inv']).mean(0))
+    yield ('xhat', 'no gamma', 'gamma is missing: bn is gamma times xhat', r['bn'])
+    yield ('gamma', 'wrong tensor', 'here stands diff in place of xhat, what gamma was multiplied by', (r['bn']*t['diff']).sum(0))
+    yield ('gamma', 'wrong tensor', 'here stands bn in place of xhat, what gamma was multiplied by', (r['bn']*t['bn']).sum(0))
+    yield ('gamma', 'wrong tensor', 'xhat is missing: gamma was multiplied by it', r['beta'])
 
-# %% ../../nbs/solutions/10_normalization.ipynb #84849b0e
+# %% ../../nbs/solutions/10_normalization.ipynb #69e151c4
 def _biased_share():
     x = torch.randn(200_000, 2, generator=_draws(0), dtype=torch.float64)
     return x.var(1, correction=0).mean().item()
 
 def _weight_error(n):
-    "Relative error of the gradient of 64 weights in front of a BatchNorm with statistics held, behind a ReLU, for n rows and a random upstream gradient"
+    "Relative error, if statistics are held, of the gradient of 64 weights between a ReLU and a BatchNorm, for n rows and a random upstream gradient"
     gen = _draws(0)
     a, g = torch.randn(n, 64, generator=gen, dtype=torch.float64).relu(), torch.randn(n, 64, generator=gen, dtype=torch.float64)
     x = a @ torch.randn(64, 64, generator=gen, dtype=torch.float64)/32**.5
@@ -336,7 +346,7 @@ def _weight_error(n):
     right, wrong = a.T @ ((g - g.mean(0) - hat*(g*hat).mean(0))/sigma), a.T @ (g/sigma)
     return ((wrong - right).norm()/right.norm()).item()
 
-# %% ../../nbs/solutions/10_normalization.ipynb #52d139cb
+# %% ../../nbs/solutions/10_normalization.ipynb #92e4b7ce
 _MISTAKES = ['statistics held fast', 'the variance term missing', 'the division by the std missing']
 question('10.q1', 'A BatchNorm without gamma and beta is tested with out.sum().backward(). Which of these mistakes does the test show?',
     _MISTAKES[0], choices=_MISTAKES,
@@ -366,4 +376,5 @@ question('10.q5', 'Statistics held fast, a random upstream gradient, a ReLU belo
          but=[(.175, 'That would fall like the error in the gradient of the input, by 4 for 16 times the rows; that of the weights does not.'),
              (.03125, 'That is the error in the gradient of the input.'),
              (.04375, 'It does not fall in proportion to the batch; it does not fall at all.')],
-         why='What is missing in each row is small, but it adds up over the rows, and what is right partly cancels. Both grow alike, so the batch drops out.')
+         why='What is missing in each row is small, but it adds up over the rows, and what is right partly cancels. Both grow alike, so the batch '
+             'drops out.')
