@@ -163,7 +163,14 @@ def _focal(focal_grad):
             ('gamma fixed', 'it is right for gamma = 2.5, and not for others', right)], {}, again)
     return 'The direction is still p - y; only its length is another.'
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #8acf65dc
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #86043b4a
+def _exact(z, t):
+    "Cross-entropy of each row in float64, to all digits"
+    z = z.double()
+    others = z.clone().scatter_(1, t[:, None], -math.inf).logsumexp(1) - z.gather(1, t[:, None])[:, 0]
+    return torch.where(others > 30, others, others.exp().log1p())
+
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #33ccb6af
 @checks('04.5')
 def _precise(precise):
     "Ordinary rows, ties, targets that are not the largest, then rows whose loss is tiny"
@@ -196,12 +203,6 @@ def _precise(precise):
         _finite(bad[2], bad[4], [Cause('largest', 'the term that is left out is that of the target; where the target is far below the largest logit, the other exponentials overflow')])
         check_close(bad[2], bad[3], bad[4], rtol=1e-4)
     return 'Four digits, down to the smallest numbers that float32 has.'
-
-def _exact(z, t):
-    "Cross-entropy of each row in float64, to all digits"
-    z = z.double()
-    others = z.clone().scatter_(1, t[:, None], -math.inf).logsumexp(1) - z.gather(1, t[:, None])[:, 0]
-    return torch.where(others > 30, others, others.exp().log1p())
 
 # %% ../../nbs/solutions/04_cross_entropy.ipynb #fea6b273
 def _first_loss(classes=100, std=.5):

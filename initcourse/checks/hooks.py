@@ -35,7 +35,7 @@ def _net(gen, sizes, inplace=False):
         for p in (p for m in layers for p in m.parameters()): p.copy_(torch.randn(p.shape, generator=gen)/math.sqrt(p.shape[-1]))
     return nn.Sequential(*layers[:2], nn.Sequential(*layers[2:]))
 
-# %% ../../nbs/solutions/09_hooks.ipynb #b165c03b
+# %% ../../nbs/solutions/09_hooks.ipynb #f599b9a2
 @checks('09.1')
 def _dilated(dilated):
     "Two images of three channels, 13 by 11, a kernel of 3 by 2, three pixels apart"
@@ -45,19 +45,23 @@ def _dilated(dilated):
     res = call(dilated, x, w, d)
     if isinstance(res, torch.Tensor) and res.shape != right.shape:
         _wrong(f'shape {tuple(res.shape)} came, {tuple(right.shape)} is wanted', [
-            ('no dilation', 'this is the size of a convolution without holes' + (', and the values are its values, too' if res.shape == plain.shape and torch.allclose(res, plain) else ''), res.shape == plain.shape),
+            ('no dilation', 'this is the size of a convolution without holes' + (', and the values are its values, too' if res.shape == plain.shape
+            and torch.allclose(res, plain) else ''), res.shape == plain.shape),
             ('one too many', 'this is the size for taps that stand d + 1 apart; d apart leaves d - 1 pixels out', res.shape == holes.shape),
             ('not folded up', 'the positions still stand on one axis: view them as ho by wo', res.numel() == right.numel() and res.ndim == 3),
-            ('channels last', 'the channels stand in the wrong place: (n, c_out, ho, wo) is wanted', res.ndim == 4 and res.shape != right.shape and any(res.permute(p).shape == right.shape for p in ((0, 3, 1, 2), (1, 0, 2, 3))))])
+            ('channels last', 'the channels stand in the wrong place: (n, c_out, ho, wo) is wanted',
+            res.ndim == 4 and res.shape != right.shape and any(res.permute(p).shape == right.shape for p in ((0, 3, 1, 2), (1, 0, 2, 3))))])
     check_close(res, right, 'the convolution', given=dict(x=x, w=w), known=[
-        ('flipped', 'the kernel is flipped: that is what mathematicians call a convolution; here the tap (0, 0) sees the upper left pixel', F.conv2d(x, w.flip(2, 3), dilation=d)),
-        ('kernel transposed', 'the kernel has height and width exchanged', F.conv2d(F.pad(x, (0, d, 0, 0)), w.transpose(2, 3), dilation=d)[..., :right.shape[2], :right.shape[3]]),
+        ('flipped', 'the kernel is flipped: that is what mathematicians call a convolution; here the tap (0, 0) sees the upper left pixel',
+        F.conv2d(x, w.flip(2, 3), dilation=d)),
+        ('kernel transposed', 'the kernel has height and width exchanged', F.conv2d(F.pad(x, (0, d, 0, 0)), w.transpose(2, 3), dilation=d)[...,
+        :right.shape[2], :right.shape[3]]),
         ('one channel', 'only the first channel of x is seen', F.conv2d(x[:, :1], w[:, :1], dilation=d))])
     for k,step in ((3, 1), (2, 2)):                                                 # square kernels, other distances
         a, b = x[:, :2], w[:, :2].repeat(1, 1, 1, 2)[..., :k, :k]
         check_close(call(dilated, a, b, step), F.conv2d(a, b, dilation=step), f'the convolution with a kernel {k} by {k} and d = {step}')
 
-# %% ../../nbs/solutions/09_hooks.ipynb #38a5b498
+# %% ../../nbs/solutions/09_hooks.ipynb #27456b7b
 @checks('09.2')
 def _dead_shares(dead_shares):
     "Three ReLUs of 13, 11 and 7 units; in the last none is dead"
@@ -68,30 +72,32 @@ def _dead_shares(dead_shares):
         model[2][0].bias[:5] = -90.
         model[2][2].bias += 3.
         outs, h = [], x
-        for m in (*model[:2], *model[2]):
-            h = m(h)
-            if isinstance(m, nn.ReLU): outs.append(h)
+        for m in (*model[:2], *model[2]): outs.append(h := m(h))
+        outs = outs[1::2]                                                       # those of the ReLUs
     res = call(dead_shares, model, x)
     if isinstance(res, dict): res = list(res.values())
     try: yours = torch.stack([torch.as_tensor(float(v)) for v in res])
     except (TypeError, ValueError): _wrong(f'a {type(res).__name__} came, a list of numbers is wanted', [('no list', '', True)])
     share = lambda f: torch.stack([f(o) for o in outs])
     if len(yours) == 3 and not yours.any():
-        _wrong('by your numbers no unit is dead, and some are', [('none dead', 'that comes out for the linear layers, whose output is not cut off, and also if the reduction runs over the units of each row', True)])
+        _wrong('by your numbers no unit is dead, and some are',
+                [('none dead', 'that comes out for the linear layers, whose output is not cut off, and also if the reduction runs over the units of '
+                'each row', True)])
     check_close(yours, share(lambda o: (o == 0).all(0).float().mean()), 'the dead shares of three ReLUs', rtol=1e-4, known=[
         ('zeros', 'this is the share of zeros: a unit may be silent for some rows and speak for others', share(lambda o: (o == 0).float().mean())),
         ('any', 'this is the share of units that are silent for *some* row', share(lambda o: (o == 0).any(0).float().mean())),
         ('counts', 'these are numbers of units, not shares', share(lambda o: (o == 0).all(0).float().sum())),
         ('alive', 'this is the share of units that are not dead', share(lambda o: 1 - (o == 0).all(0).float().mean())),
         ('reversed', 'these are the right ones, from the last ReLU to the first', share(lambda o: (o == 0).all(0).float().mean()).flip(0)),
-        ('top only', 'only the ReLUs of the outer module are there: named_modules or find_modules go to any depth', share(lambda o: (o == 0).all(0).float().mean())[:1])])
+        ('top only', 'only the ReLUs of the outer module are there: named_modules or find_modules go to any depth',
+        share(lambda o: (o == 0).all(0).float().mean())[:1])])
     if (left := _hooked(model)): _wrong(f'{left[0]} still has a hook', [('hooks left', 'with Hooks(...) as hooks: takes them off', True)])
     try: call(dead_shares, model, x[:, :3])
-    except CheckError: raise
     except RuntimeError: pass
-    if (left := _hooked(model)): _wrong(f'after an error in the model {left[0]} still has a hook', [('hooks left after an error', 'a `with` block or `try ... finally` takes them off in any case', True)])
+    if (left := _hooked(model)): _wrong(f'after an error in the model {left[0]} still has a hook',
+            [('hooks left after an error', 'a `with` block or `try ... finally` takes them off in any case', True)])
 
-# %% ../../nbs/solutions/09_hooks.ipynb #b0e6ef8e
+# %% ../../nbs/solutions/09_hooks.ipynb #fd249e8c
 @checks('09.3')
 def _grad_rms(grad_rms):
     "Four linear layers, ReLUs in place, leftover gradients"
@@ -99,39 +105,45 @@ def _grad_rms(grad_rms):
     model, x, y = _net(gen, (5, 13, 11, 7, 3), inplace=True), torch.randn(17, 5, generator=gen), torch.randint(3, (17,), generator=gen)
     lins = [m for m in model.modules() if isinstance(m, nn.Linear)]
     names = [n for n,m in model.named_modules() if isinstance(m, nn.Linear)]
-    zs, acts, h = [], [x.clone().requires_grad_()], x
-    for i,m in enumerate(lins):
-        zs.append(m(acts[-1]))
-        acts.append(zs[-1].relu())
+    zs, acts = [], [x.clone().requires_grad_()]
+    for m in lins: zs.append(m(acts[-1])); acts.append(zs[-1].relu())
     gz, ga, gp = (torch.autograd.grad(F.cross_entropy(zs[-1], y), ts, retain_graph=True) for ts in (zs, acts[:4], [m.weight for m in lins]))
     for i,p in enumerate(model.parameters()): p.grad = torch.full_like(p, i + 1.) if i else None
     try: res = call(grad_rms, model, F.cross_entropy, x, y)
     except RuntimeError as e:
         if 'modified inplace' not in str(e) and 'BackwardHookFunction' not in str(e): raise
-        _wrong('PyTorch refuses: a full backward hook and an operation in place do not go together', [('full backward hook', 'hook the output tensor from inside a forward hook; Hook(..., backward=True) does that', True)])
+        _wrong('PyTorch refuses: a full backward hook and an operation in place do not go together',
+                [('full backward hook', 'hook the output tensor from inside a forward hook; Hook(..., backward=True) does that', True)])
     if not isinstance(res, dict) or set(res) != set(names):
         came = list(res) if isinstance(res, dict) else type(res).__name__
         _wrong(f'{came} came, a dict with the names {names} is wanted', [('names', 'the names are those of named_modules', isinstance(res, dict))])
-    if any(isinstance(v, torch.Tensor) and v.requires_grad for v in res.values()): _wrong('a number that requires a gradient came', [('graph', 'it holds the graph of the whole step', True)])
+    if any(isinstance(v, torch.Tensor) and v.requires_grad for v in res.values()): _wrong('a number that requires a gradient came',
+            [('graph', 'it holds the graph of the whole step', True)])
     rms = lambda ts: torch.stack([t.square().mean().sqrt() for t in ts])
     yours = torch.stack([torch.as_tensor(float(res[n])) for n in names])
     after = torch.autograd.grad(F.cross_entropy(zs[-1], y), acts[1:4], retain_graph=True)
     check_close(yours, rms(gz), f'the RMS for {", ".join(names)}', rtol=1e-4, known=[
-        ('after the ReLU', 'these are the gradients of what stands in the tensor *after* the ReLU has overwritten it; retain_grad follows the tensor, tensor.register_hook in the forward hook does not', rms([*after, gz[-1]])),
+        ('after the ReLU', 'these are the gradients of what stands in the tensor *after* the ReLU has overwritten it; retain_grad follows the '
+        'tensor, tensor.register_hook in the forward hook does not', rms([*after, gz[-1]])),
         ('weights', 'these are the gradients of the weights, not of the outputs', rms(gp)),
         ('inputs', "these are the gradients of the layers' inputs", rms(ga)),
-        ('std', 'this is the std: the mean is taken away', torch.stack([g.std() for g in gz])),
-        ('std', 'this is the std: the mean is taken away', torch.stack([g.std(correction=0) for g in gz])),
+        *[('std', 'this is the std: the mean is taken away', torch.stack([g.std(correction=k) for g in gz])) for k in (0, 1)],
         ('norm', 'this is the norm, the root of the *sum* of squares', torch.stack([g.norm() for g in gz])),
         ('no root', 'the root is missing', rms(gz).square()),
-        ('activations', 'these are the RMS of the outputs, not of their gradients', rms(zs)),
-        ('activations', 'these are the RMS of the outputs (after the ReLU), not of their gradients', rms([*acts[1:4], zs[-1]]))])
+        *[('activations', 'these are the RMS of the outputs, not of their gradients', rms(t)) for t in (zs, [*acts[1:4], zs[-1]])]])
+    _no_trace(model)
+
+# %% ../../nbs/solutions/09_hooks.ipynb #c6401a6d
+def _no_trace(model):
+    "Raises if a hook is left, or a gradient has changed"
     if (left := _hooked(model)): _wrong(f'{left[0]} still has a hook', [('hooks left', 'with Hooks(...) as hooks: takes them off', True)])
     for i,(n,p) in enumerate(model.named_parameters()):
         if (p.grad is not None) if not i else (p.grad is None or not torch.equal(p.grad, torch.full_like(p, i + 1.))):
-            _wrong(f'{n}.grad has changed', [('grads changed', 'backward adds to it, zero_grad forgets what was there: torch.autograd.grad, or keep the old ones and put them back', True)])
+            _wrong(f'{n}.grad has changed',
+                    [('grads changed', 'backward adds to it, zero_grad forgets what was there: torch.autograd.grad, or keep the old ones and put '
+                    'them back', True)])
 
-# %% ../../nbs/solutions/09_hooks.ipynb #51e3fac7
+# %% ../../nbs/solutions/09_hooks.ipynb #3ed7cc85
 @checks('09.4')
 def _centering(centering):
     "For leaks of 0, .1, .3, .5, .8 and 1"
@@ -145,11 +157,12 @@ def _centering(centering):
         ('half', 'E|z| is sqrt(2/pi), of which half comes from positive z; here half of that is missing, or half too many', c*(1 - leaks)*2),
         ('half', 'E|z| is sqrt(2/pi), of which half comes from positive z; here half of that is missing, or half too many', c*(1 - leaks)/2),
         ('root mean square', 'this is the root mean square of the output, the one behind the gain', ((1 + leaks**2)/2).sqrt()),
-        ('median', 'this is half the mean of the positive z alone: half of all z are positive, and the mean runs over all', math.sqrt(2/math.pi)*torch.ones(6)),
+        ('median', 'this is half the mean of the positive z alone: half of all z are positive, and the mean runs over all',
+        math.sqrt(2/math.pi)*torch.ones(6)),
         ('minus', 'sub is subtracted, so it is the mean itself, not minus it', -c*(1 - leaks))])
     return 'For a leak of .1 that is .36; the lesson rounds it up to .4.'
 
-# %% ../../nbs/solutions/09_hooks.ipynb #f4d39707
+# %% ../../nbs/solutions/09_hooks.ipynb #2c39573f
 class _Fading(nn.Module):
     "Multiplies its input, of std 1, by the next number of a list in training, by a thousandth in validation; raises at the end of the list"
     def __init__(self, series): super().__init__(); self.series, self.at = series, 0
@@ -167,7 +180,7 @@ class _Waits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 def _guarded(made, series, then=None):
-    "Runs two epochs of 30 batches under the callback, and again with the series `then`: (training batches of each fit, waits, names of hooked modules)"
+    "Two epochs of 30 batches under the callback, and again with the series `then`: (training batches of each fit, waits, names of hooked modules)"
     model = nn.Sequential(_Fading(series), nn.Linear(7, 3))
     if made is not None: made = call(made, model[0], .1, 10)
     if made is not None and not isinstance(made, Callback): _wrong(f'a {type(made).__name__} came, a Callback is wanted', [('no callback', '', True)])
@@ -184,7 +197,7 @@ def _guarded(made, series, then=None):
             ran.append(model[0].at)
     return ran, waits.n, _hooked(model)
 
-# %% ../../nbs/solutions/09_hooks.ipynb #3268e3f8
+# %% ../../nbs/solutions/09_hooks.ipynb #56d96998
 @checks('09.5')
 def _stop_asleep(StopAsleep):
     "A peak of 5 at steps 4 to 6, then 1, and from step 43 on .45: below a tenth of the peak, not of the start"
@@ -195,24 +208,29 @@ def _stop_asleep(StopAsleep):
     if left: _wrong(f'after the fit {left[0]} still has a hook', [('hook left', 'remove it in `cleanup`, which always comes', True)])
     if not 44 <= ran <= 55:
         _wrong(f'the std falls from 5 to .45 at batch 44, and {ran} of 60 batches were run', [
-            ('never', 'it never stops: is the std compared with the first, with the one before, or with a maximum that is updated in one batch out of ten only? (The peak lasts three batches.)', ran == 60),
+            ('never', 'it never stops: is the std compared with the first, with the one before, or with a maximum that is updated in one batch out '
+            'of ten only? (The peak lasts three batches.)', ran == 60),
             ('validation', 'it stops after the first validation, whose std is a thousandth: learn.training tells', 30 <= ran <= 32),
             ('validation', 'validation batches count, here as the latest std: look at learn.training in the hook as well', 32 < ran <= 41),
             ('too early', 'nothing has fallen to a tenth by then', ran < 30),
             ('too late', 'it looks too seldom', 55 < ran < 60)])
     (_, again), _, _ = _guarded(StopAsleep, series, [.4]*60)
-    if again < 60: _wrong(f'a second fit, whose std stays the same, is ended after {again} batches', [('second fit', 'begin anew in before_fit: the maximum of another fit does not count', True)])
+    if again < 60: _wrong(f'a second fit, whose std stays the same, is ended after {again} batches',
+            [('second fit', 'begin anew in before_fit: the maximum of another fit does not count', True)])
     (flat,), _, _ = _guarded(StopAsleep, [1.]*60)
     if flat < 60: _wrong(f'a fit whose std stays the same is ended after {flat} batches', [('too early', '', True)])
     (low,), _, _ = _guarded(StopAsleep, [1.]*20 + [.2]*40)
     if low < 60: _wrong(f'a fit whose std falls to a fifth is ended after {low} batches', [('too early', 'a tenth is meant', True)])
     (_,), _, left = _guarded(StopAsleep, series[:20])
-    if left: _wrong(f'after an exception in the model {left[0]} still has a hook', [('hook left', '`after_fit` does not come after an exception, `cleanup` does', True)])
+    if left: _wrong(f'after an exception in the model {left[0]} still has a hook',
+            [('hook left', '`after_fit` does not come after an exception, `cleanup` does', True)])
     if waits > usual + 12: _wrong(f'in {ran} batches a tensor became a number {waits - usual} times more often than without the callback', [
-        ('waits', 'comparing tensors with `if` waits, and so do .item() and float(); do it in one batch out of `every`, and keep tensors in between (torch.maximum)', True)])
+        ('waits', 'comparing tensors with `if` waits, and so do .item() and float(); do it in one batch out of `every`, and keep tensors in between '
+        '(torch.maximum)', True)])
 
-# %% ../../nbs/solutions/09_hooks.ipynb #3d038958
-DISEASES = ('all units of a layer alike', 'softmax in front of cross-entropy', 'a dead layer', 'gradients that are never cleared', "an optimizer of another model's parameters",
+# %% ../../nbs/solutions/09_hooks.ipynb #d94b6236
+DISEASES = ('all units of a layer alike', 'softmax in front of cross-entropy', 'a dead layer', 'gradients that are never cleared',
+        "an optimizer of another model's parameters",
             'weights too small for the depth', 'weights far too large', 'labels out of step with the inputs')
 
 class InTurn:
@@ -240,6 +258,7 @@ def _mlp(depth, head=nn.Linear):
     for name,m in (layers | {'out': head(50, 5)}).items(): model.add_module(name, m)
     return model
 
+# %% ../../nbs/solutions/09_hooks.ipynb #010d3d00
 def patient(
     letter, # 'A' to 'E'
     seed=0, # of weights and order
@@ -256,10 +275,12 @@ def patient(
             for m in find_modules(model, nn.Linear).values(): m.weight.fill_(.05)
     x, y = _made()
     order = lambda k: torch.Generator().manual_seed(1000*k + seed)
-    train = InTurn(DataLoader(Dataset(x[:2000]), 50, shuffle=True, generator=order(1)), DataLoader(Dataset(y[:2000]), 50, shuffle=True, generator=order(2 if letter == 'E' else 1)))
-    return Learner(model, DataLoaders(train, DataLoader(Dataset(x[2000:], y[2000:]), 500)), F.cross_entropy, lr=.05, cbs=[Metrics(accuracy), Device('cpu')])
+    train = InTurn(DataLoader(Dataset(x[:2000]), 50, shuffle=True, generator=order(1)),
+            DataLoader(Dataset(y[:2000]), 50, shuffle=True, generator=order(2 if letter == 'E' else 1)))
+    return Learner(model, DataLoaders(train, DataLoader(Dataset(x[2000:], y[2000:]), 500)), F.cross_entropy, lr=.05,
+            cbs=[Metrics(accuracy), Device('cpu')])
 
-# %% ../../nbs/solutions/09_hooks.ipynb #0df7d20b
+# %% ../../nbs/solutions/09_hooks.ipynb #3049a015
 def _look(learn):
     "What one batch shows: name -> dict, for each module without parts, in the order in which they run; and the output"
     model, seen = copy.deepcopy(learn.model).cpu(), {}
@@ -268,7 +289,8 @@ def _look(learn):
         if not isinstance(out, torch.Tensor) or out.ndim < 2: return
         o = out.detach().double().flatten(1)
         rms = o.square().mean().sqrt().item()
-        seen[hook.name] = dict(linear=isinstance(m, nn.Linear), std=o.std(0).mean().item(), rms=rms, dead=(o.amax(0) == o.amin(0)).double().mean().item(),
+        seen[hook.name] = dict(linear=isinstance(m, nn.Linear), std=o.std(0).mean().item(), rms=rms,
+                dead=(o.amax(0) == o.amin(0)).double().mean().item(),
                                spread=(o.std(1).mean().item()/rms if rms and o.shape[1] > 1 else 1.), most=o.abs().max().item(), grad=0.)
     def grad_of(hook, m, inp, g): seen[hook.name]['grad'] = g.double().square().mean().sqrt().item()
     x, y = _made()
@@ -281,7 +303,8 @@ def _look(learn):
 def _line(seen, name):
     "One module in words"
     s = seen[name]
-    said = f"{name} gives numbers of RMS {s['rms']:.2g}, whose std over the batch is {s['std']:.2g}; {s['dead']:.0%} of its units never change; its gradient has the RMS {s['grad']:.1g}"
+    said = (f"{name} gives numbers of RMS {s['rms']:.2g}, whose std over the batch is {s['std']:.2g}; {s['dead']:.0%} of its units never change; "
+            f"its gradient has the RMS {s['grad']:.1g}")
     return said + (f"; its units differ by {s['spread']:.0%} of the RMS" if s['linear'] and s['rms'] else '')
 
 def _consistent(loader):
@@ -290,41 +313,51 @@ def _consistent(loader):
     a, b = labels(), labels()
     return sum(a[k] == b.get(k) for k in a)/max(len(a), 1)
 
-# %% ../../nbs/solutions/09_hooks.ipynb #dfee1dc7
+# %% ../../nbs/solutions/09_hooks.ipynb #4880aac5
 def _stds(seen): return ', '.join(f"{n} {s['std']:.1g}" for n,s in seen.items() if s['linear'])
 
 def _symptoms(learn):
     "`Cause`s for what the layers, the output and the loader show, the first module of each kind"
     seen, out, loss = _look(learn)
     res, order, lins, acts = [], list(seen), [n for n in seen if seen[n]['linear']], [n for n in seen if not seen[n]['linear']]
-    if (n := next((n for n in seen if not seen[n]['most'] < 1e4), None)): res.append(Cause('exploding', f"{n} puts out numbers up to {seen[n]['most']:.1e}"))
+    if (n := next((n for n in seen if not seen[n]['most'] < 1e4), None)): res.append(Cause('exploding',
+            f"{n} puts out numbers up to {seen[n]['most']:.1e}"))
     low = lins[0] if lins else None
     if (n := next((n for n in acts if seen[n]['dead'] > .99), None)):
-        res.append(Cause('dead', f"{n} is dead: {seen[n]['dead']:.0%} of its units give the same number for each input; below it no gradient arrives ({low}: {seen[low]['grad']:.1g})"))
+        res.append(Cause('dead', f"{n} is dead: {seen[n]['dead']:.0%} of its units give the same number for each input; below it no gradient "
+                f"arrives ({low}: {seen[low]['grad']:.1g})"))
     elif (i := next((i for i,(a,b) in enumerate(zip(order, order[1:])) if b in acts and seen[b]['std'] < .1*seen[a]['std']), None)) is not None:
         a, b = order[i:i + 2]
-        res.append(Cause('dead', f"{b} lets hardly anything through: the std over the batch is {seen[a]['std']:.2g} before and {seen[b]['std']:.2g} behind it, and {seen[b]['dead']:.0%} of its units never change"))
+        res.append(Cause('dead', f"{b} lets hardly anything through: the std over the batch is {seen[a]['std']:.2g} before and {seen[b]['std']:.2g} "
+                f"behind it, and {seen[b]['dead']:.0%} of its units never change"))
     elif (n := next((n for n in lins if seen[n]['spread'] < 1e-4), None)):
         res.append(Cause('alike', f'all units of {n} give the same number for each input, so they get the same gradient, and stay alike'))
     elif len(lins) > 2 and seen[lins[-2]]['std'] < .03*seen[low]['std']:
-        res.append(Cause('fading', f'the std over the batch falls from layer to layer: {_stds(seen)}; the gradient of the output of {low} has the RMS {seen[low]["grad"]:.0e}, that of the last {seen[lins[-1]]["grad"]:.0e}'))
+        res.append(Cause('fading', f'the std over the batch falls from layer to layer: {_stds(seen)}; the gradient of the output of {low} has the '
+                f'RMS {seen[low]["grad"]:.0e}, that of the last {seen[lins[-1]]["grad"]:.0e}'))
     if (out >= 0).all() and ((out.sum(1) - 1).abs() < 1e-4).all() and learn.loss_func in (F.cross_entropy,):
-        res.append(Cause('probabilities', 'each row of the output sums to 1 and has no negative number: these are probabilities, and cross-entropy takes the softmax of them once more'))
-    if (share := _consistent(learn.dls[0])) < .9: res.append(Cause('out of step', f'in two passes of the training loader only {share:.0%} of the inputs have the same label'))
+        res.append(Cause('probabilities',
+                'each row of the output sums to 1 and has no negative number: these are probabilities, and cross-entropy takes the softmax of them '
+                'once more'))
+    if (share := _consistent(learn.dls[0])) < .9: res.append(Cause('out of step',
+            f'in two passes of the training loader only {share:.0%} of the inputs have the same label'))
     return res
 
-# %% ../../nbs/solutions/09_hooks.ipynb #945cef92
+# %% ../../nbs/solutions/09_hooks.ipynb #99c71fd6
 def _against(learn, disease, letter):
     "What is measured in this patient, and speaks against a disease"
     seen, out, loss = _look(learn)
     lins, acts = [n for n in seen if seen[n]['linear']], [n for n in seen if not seen[n]['linear']]
     k = DISEASES.index(disease)
-    if k == 0: return 'take one input and compare the units of a linear layer: their std is ' + ', '.join(f"{seen[n]['spread']:.0%} ({n})" for n in lins[:4]) + ' of their RMS, so they differ'
+    if k == 0: return 'take one input and compare the units of a linear layer: their std is ' + ', '.join(f"{seen[n]['spread']:.0%} ({n})"
+            for n in lins[:4]) + ' of their RMS, so they differ'
     if k == 1: return f'the rows of the output sum to {out.sum(1).min():.2g} to {out.sum(1).max():.2g}; probabilities would sum to 1'
     if k == 2:
         n = max(acts, key=lambda n: seen[n]['dead'])
         return f"no layer is dead: at most {seen[n]['dead']:.0%} of the units of one are ({n})"
-    if k == 3: return f'in the tenth step the gradient of out.bias is {_share_of_batch(learn):.3g} times that of its batch alone: nothing is left of the steps before'
+    if k == 3:
+        return (f'in the tenth step the gradient of out.bias is {_share_of_batch(learn):.3g} times that of its batch alone: nothing is left of the '
+                f'steps before')
     if k == 4: return f'the optimizer is made by {learn.opt_func.__name__}, of the parameters of this model: {_moved(learn)}'
     if k == 5: return f'that would take a factor from the std over the batch at each layer. Here it is {_stds(seen)}'
     if k == 6: return f"the largest number that any layer puts out is {max(s['most'] for s in seen.values()):.2g}, and the loss begins at {loss:.3g}"
@@ -341,6 +374,7 @@ def _share_of_batch(learn):
     learn.fit(1, cbs=[compare])
     return compare.ratio
 
+# %% ../../nbs/solutions/09_hooks.ipynb #2212b24e
 def _moved(learn):
     "Which parameter an epoch moves most"
     was = {n: p.detach().clone() for n,p in learn.model.named_parameters()}
@@ -349,7 +383,7 @@ def _moved(learn):
     n = max(far, key=far.get)
     return f'in one epoch {n} moves by {far[n]:.0%} of its size'
 
-# %% ../../nbs/solutions/09_hooks.ipynb #68373587
+# %% ../../nbs/solutions/09_hooks.ipynb #0036e045
 _RIGHT = dict(A=(2, ('lin3', 'act3')), B=(0, ('lin1', 'act1')), C=(5, None), D=(1, ('out', 'the loss')), E=(7, ('the loader',)))
 _OWN = dict(A=('lin3',), B=None, C=None, D=('out',), E=())                       # modules whose weights a repair may change
 
@@ -379,14 +413,15 @@ def _repaired(repair, letter, seed):
         res = call(repair, learn, inplace=True)
     if isinstance(res, Learner): learn = res
     kinds = _changes(before, learn, parts)
-    if not kinds: _wrong('the repair has changed nothing', [('unchanged', 'it gets a learner and must change it in place, or return another one', True)])
+    if not kinds: _wrong('the repair has changed nothing', [('unchanged', 'it gets a learner and must change it in place, or return another one',
+            True)])
     if len(kinds) > 1: _wrong(f'the repair changes {" and ".join(kinds)}', [('more than one thing', 'what of it was needed? Change one thing', True)])
     own = _OWN[letter]
     if own is not None and kinds[0].startswith('the weights of') and not set(kinds[0][15:].split(', ')) <= set(own):
         _wrong(f'the repair changes {kinds[0]}', [('more than one thing', 'only one place is sick; leave the healthy weights alone', True)])
     return learn, kinds[0]
 
-# %% ../../nbs/solutions/09_hooks.ipynb #8b7164a2
+# %% ../../nbs/solutions/09_hooks.ipynb #62e76ee5
 def _treated(letter, disease, place, repair):
     "Disease, then place, then the repair: trained for five epochs with two seeds, and looked at"
     k, places = _RIGHT[letter]
@@ -399,12 +434,16 @@ def _treated(letter, disease, place, repair):
     for learn,kind in done:
         found, sizes = _symptoms(learn), _sizes(learn)
         try: learn.fit(5)
-        except NonFiniteLoss as e: raise CheckError(f'repaired by {kind}, {letter} ends in a loss that is no number', found or [Cause('exploding', str(e).split('.')[0])]) from None
+        except NonFiniteLoss as e: raise CheckError(f'repaired by {kind}, {letter} ends in a loss that is no number',
+                found or [Cause('exploding', str(e).split('.')[0])]) from None
         accs.append(_right(learn))
         if accs[-1] < .75 or found:
             how = f'has {accs[-1]:.0%} right after five epochs (healthy: more than 90%)'
-            if not found: found = _symptoms(learn) or [Cause('slow', f'no layer is dead, no units are alike, and nothing explodes; the loss went from {learn.recorder.losses[0]:.2f} to {learn.recorder.losses[-1]:.2f}. Before the training {sizes}')]
-            raise CheckError(f'{letter} is not healed: changed was {kind}, and it {how}' if accs[-1] < .75 else f'{letter} learns now, but it is not healed: changed was {kind}', found)
+            if not found: found = _symptoms(learn) or [Cause('slow',
+                    f'no layer is dead, no units are alike, and nothing explodes; the loss went from {learn.recorder.losses[0]:.2f} to '
+                    f'{learn.recorder.losses[-1]:.2f}. Before the training {sizes}')]
+            raise CheckError(f'{letter} is not healed: changed was {kind}, and it {how}' if accs[-1] < .75
+                    else f'{letter} learns now, but it is not healed: changed was {kind}', found)
     return f'{letter} is healed: {min(accs):.0%} right after five epochs.'
 
 def _right(learn):
@@ -413,11 +452,13 @@ def _right(learn):
     model = copy.deepcopy(learn.model).cpu().eval()
     with torch.no_grad(): return (model(x[2000:]).argmax(1) == y[2000:]).double().mean().item()
 
+# %% ../../nbs/solutions/09_hooks.ipynb #2f7bbda0
 def _sizes(learn):
     "Std over the batch and size of the gradient, first and last"
     seen = _look(learn)[0]
     lins = [n for n in seen if seen[n]['linear']] or list(seen)
-    return (f"the std over the batch was {_stds(seen)}, and the RMS of the gradient {seen[lins[0]]['grad']:.1g} at {lins[0]}, {seen[lins[-1]]['grad']:.1g} at {lins[-1]}. "
+    return (f"the std over the batch was {_stds(seen)}, and the RMS of the gradient {seen[lins[0]]['grad']:.1g} at {lins[0]}, "
+            f"{seen[lins[-1]]['grad']:.1g} at {lins[-1]}. "
             'Is a layer too small or too large for its place, or the rate too small?')
 
 def _check_place(learn, place, places):
@@ -426,10 +467,13 @@ def _check_place(learn, place, places):
     own = ['the loss', 'the loader', 'the optimizer']
     if places is None: places = tuple(n for n in seen if n != 'out')
     if place in places: return
-    if place not in seen and place not in own: _wrong(f'{place!r} came as place, the name of a module ({", ".join(seen)}) or one of {own} is wanted', [('no place', '', True)])
-    if place == 'the loader': text = f'in two passes of the training loader {_consistent(learn.dls[0]):.0%} of the inputs have the same label: nothing is wrong there'
+    if place not in seen and place not in own: _wrong(f'{place!r} came as place, the name of a module ({", ".join(seen)}) or one of {own} is wanted',
+            [('no place', '', True)])
+    if place == 'the loader':
+        text = f'in two passes of the training loader {_consistent(learn.dls[0]):.0%} of the inputs have the same label: nothing is wrong there'
     elif place == 'the optimizer': text = f'the optimizer is the usual one, of all parameters of this model: {_moved(learn)}'
-    elif place == 'the loss': text = f'it is {learn.loss_func.__name__}, and begins at {_look(learn)[2]:.3g}, where log 5 is 1.61; what goes in decides'
+    elif place == 'the loss':
+        text = f'it is {learn.loss_func.__name__}, and begins at {_look(learn)[2]:.3g}, where log 5 is 1.61; what goes in decides'
     else:
         names = list(seen)
         late = places[0] in names and names.index(place) > names.index(places[0])
@@ -466,18 +510,26 @@ def _patient_e(disease, place, repair):
     "Disease, place and repair of patient E"
     return _treated('E', disease, place, repair)
 
-# %% ../../nbs/solutions/09_hooks.ipynb #a52dca91
+# %% ../../nbs/solutions/09_hooks.ipynb #d8290809
 question('09.q1', 'An image of 28 by 28, kernel 5, padding 2, stride 2. How many rows has the output?', 14, rtol=0,
-         but=[(14.5, 'Half a window is none: round down.'), (13, 'One more: (28 + 4 - 5)//2 is 13, and then + 1.'), (12, 'That is without padding.'), (28, 'That is for stride 1.')],
+         but=[(14.5, 'Half a window is none: round down.'), (13, 'One more: (28 + 4 - 5)//2 is 13, and then + 1.'), (12, 'That is without padding.'),
+         (28, 'That is for stride 1.')],
          why='(28 + 2*2 - 5)//2 + 1 = 14.')
-question('09.q2', 'In the backward pass of a convolution, what happens to the gradients of the windows that saw the same pixel?', 'they are added', choices=['they are added', 'they are averaged', 'the last one counts'],
-         but=[('they are averaged', 'The pixel was copied into each window; nothing was divided on the way forward.'), ('the last one counts', 'A change of the pixel changes all its copies.')],
+question('09.q2', 'In the backward pass of a convolution, what happens to the gradients of the windows that saw the same pixel?', 'they are added',
+        choices=['they are added', 'they are averaged', 'the last one counts'],
+         but=[('they are averaged', 'The pixel was copied into each window; nothing was divided on the way forward.'),
+         ('the last one counts', 'A change of the pixel changes all its copies.')],
          why='`unfold` copies, so `fold` adds: a change of the pixel changes all copies.')
-question('09.q3', 'A hook keeps `out.mean()` of each layer in a list. What does each entry hold in memory?', 'the graph below it', choices=['one number', 'the output', 'the graph below it'],
-         but=[('one number', 'It has a grad_fn, and that holds what the backward functions have saved.'), ('the output', 'More: all activations below as well.')],
+question('09.q3', 'A hook keeps `out.mean()` of each layer in a list. What does each entry hold in memory?', 'the graph below it',
+        choices=['one number', 'the output', 'the graph below it'],
+         but=[('one number', 'It has a grad_fn, and that holds what the backward functions have saved.'),
+         ('the output', 'More: all activations below as well.')],
          why='`out.detach().mean()` holds nothing but its number.')
-question('09.q4', 'In twenty layers with the default init the RMS of the last activations looks healthy. Which share of it differs between digits?', 1e-6, rtol=.99, atol=9e-6,
-         but=[(1, 'Then it would learn.'), (.5, 'Then it would learn.'), (.1, 'Less: what is left are biases, the same for each digit.'), (.01, 'Less: what is left are biases, the same for each digit.')],
+question('09.q4', 'In twenty layers with the default init the RMS of the last activations looks healthy. Which share of it differs between digits?',
+        1e-6, rtol=.99, atol=9e-6,
+         but=[(1, 'Then it would learn.'), (.5, 'Then it would learn.'), (.1, 'Less: what is left are biases, the same for each digit.'),
+         (.01, 'Less: what is left are biases, the same for each digit.')],
          why='Less than a millionth on MNIST: all that is left are the biases. Look at the std over the batch, at `dead`, or at the gradients.')
 question('09.q5', 'Can a unit of `GeneralRelu(leak=.1)` die, in the sense that no gradient comes through?', 'no', choices=['yes', 'no'],
-         but=[('yes', 'Its slope is .1 where that of a ReLU is 0.')], why='Its output changes with its input on either side of zero. It can still be useless, or constant because its input is.')
+         but=[('yes', 'Its slope is .1 where that of a ReLU is 0.')],
+         why='Its output changes with its input on either side of zero. It can still be useless, or constant because its input is.')

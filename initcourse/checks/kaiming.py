@@ -50,7 +50,7 @@ def _uniform(kaiming_uniform_):
             raise
     return 'Mean 0, std gain/sqrt(fan_in), uniform.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #5fe9388c
+# %% ../../nbs/solutions/05_kaiming.ipynb #2d5d9b73
 def _fan_mistakes(m):
     "name -> (sentence, pair) that a mistake gives for a convolution"
     i, o, g, k, s = m.in_channels, m.out_channels, m.groups, math.prod(m.kernel_size), math.prod(m.stride)
@@ -76,6 +76,7 @@ def _fan_mistakes(m):
             'axes  ': ('read off the shape of the weight as of an ordinary convolution; that of a transposed one is (in, out/groups, ...)', (b*k/s, a*k/g)),
             'dilation': ('the kernel was taken with its gaps: dilation spreads it, and adds no products', pair(i, o, k=wide))}
 
+# %% ../../nbs/solutions/05_kaiming.ipynb #c46936d7
 @checks('05.2')
 def _find_fans(find_fans):
     "Nine layers, from plain to odd"
@@ -131,7 +132,7 @@ def _gain_of(gain_of, gelu_init_):
     check_stats(init, (61, 31, 5), gain(F.gelu), 'fan_in', 'normal', seeds=3)
     return f'GELU {gain(F.gelu):.4f}, SiLU {gain(F.silu):.4f}: one layer is repaired. Exercise 05.4 asks about fifty.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #5e9f1ea2
+# %% ../../nbs/solutions/05_kaiming.ipynb #70c7c575
 _FATE = dict(relu=F.relu, tanh=torch.tanh, gelu=F.gelu, silu=F.silu, softplus=F.softplus)
 _gain = functools.cache(gain)
 _FROM = [('relu', 2.), ('tanh', .5), ('gelu', .5), ('gelu', 2.), ('silu', 2.)]
@@ -146,6 +147,7 @@ _DEPTH = {'gain missing': ('weights of std 1/sqrt(n), without the gain, would gi
           'gain squared': ('the square of the gain as std would give this', dict(scale=lambda f: _gain(f)**2)), 'root missing': ('a std of gain/n in place of gain/sqrt(n) would give this', dict(scale=lambda f: _gain(f)/16)),
           'order': ('the linear layer comes first here and f last, so that activations are measured; f comes first', dict(inner=True)), 'one layer': ('this is the RMS after a single layer', dict(depth=1))}
 
+# %% ../../nbs/solutions/05_kaiming.ipynb #ef02982b
 def _check_depth(at_depth):
     "Nets of 256 units, two draws each, against wide-layer theory"
     def run(f, rms, seed, depth=50):
@@ -170,7 +172,7 @@ def _check_depth(at_depth):
               if all(abs(a - _predicted(f := _FATE[k], r, **{'depth': 50, **{o: v(f) if callable(v) else v for o,v in kw.items()}})) < (.15 if k == 'tanh' else 1.3) + .06*abs(a) for a,(k,r) in zip(logs, _FROM))]
     raise CheckError('at depth 50, two draws each: ' + '; '.join(f'{k} from {r:g}: {math.exp(a):.2g} came, about {math.exp(_predicted(_FATE[k], r, 50)):.2g} is wanted' for a,(k,r) in zip(logs, _FROM)), causes)
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #cd08bc25
+# %% ../../nbs/solutions/05_kaiming.ipynb #a1ab3b83
 def _grown(f):
     "d log q' / d log q at q = 1"
     return _mean(f(_Z)*_slope(f)*_Z)/_mean(f(_Z)**2)
@@ -196,6 +198,7 @@ def _check_growth(growth):
     worst = max(got, key=lambda k: abs(got[k]/right[k] - 1))
     raise CheckError(f'growth of {worst}: {got[worst]:.4f} came, {right[worst]:.4f} is wanted', causes)
 
+# %% ../../nbs/solutions/05_kaiming.ipynb #e86d8e26
 @checks('05.4')
 def _fifty(at_depth, growth, fate):
     "Measure, explain, conclude"

@@ -15,7 +15,7 @@ from ..gradcheck import Cause, CheckError, check_close
 from ..learner import BatchTransform, Callback, CancelEpoch, Device, Learner
 from ..training import DataLoader, DataLoaders, Dataset
 
-# %% ../../nbs/solutions/08_learner.ipynb #70030334
+# %% ../../nbs/solutions/08_learner.ipynb #9f1f80d7
 def _wrong(message, candidates=()):
     "Raises with those causes whose test holds; `candidates`: (name, sentence, whether it holds)"
     raise CheckError(message, [Cause(name, text) for name,text,holds in candidates if holds])
@@ -28,21 +28,24 @@ def _learner(cbs=(), cls=Learner, model=None, valid=True, rows=35, lr=.1):
         model = nn.Sequential(nn.Linear(7, 5), nn.Tanh(), nn.Linear(5, 3))
         with torch.no_grad():
             for p in model.parameters(): p.copy_(torch.randn(p.shape, generator=gen)/2)
-    return cls(model, DataLoaders(DataLoader(Dataset(x, y), 10), DataLoader(Dataset(x[:13], y[:13]), 10) if valid else None), F.cross_entropy, lr=lr, cbs=[Device('cpu'), *cbs])
+    return cls(model, DataLoaders(DataLoader(Dataset(x, y), 10), DataLoader(Dataset(x[:13], y[:13]), 10) if valid else None), F.cross_entropy, lr=lr,
+            cbs=[Device('cpu'), *cbs])
 
 def _callback(made, what):
     "What the learner's class or function made, if it is a callback"
     if isinstance(made, type): _wrong(f'{what} is a class, an object is wanted', [('class', 'make an object of it, with ()', True)])
-    if not isinstance(made, Callback): _wrong(f'{what}: a {type(made).__name__} came, a Callback is wanted', [('no callback', 'is it a subclass of Callback?', True)])
+    if not isinstance(made, Callback): _wrong(f'{what}: a {type(made).__name__} came, a Callback is wanted',
+            [('no callback', 'is it a subclass of Callback?', True)])
     return made
 
-# %% ../../nbs/solutions/08_learner.ipynb #b82a1924
+# %% ../../nbs/solutions/08_learner.ipynb #214937cb
 @checks('08.1')
 def _trapezoid(trapezoid):
     "At 41 positions, for the rate .3"
     lr, pos = .3, torch.linspace(0, 1, 41, dtype=torch.float64)
     f = call(trapezoid, lr)
-    if not callable(f): _wrong(f'a {type(f).__name__} came, a function of the position is wanted', [('no function', 'trapezoid returns a schedule; the Scheduler calls that at each step', True)])
+    if not callable(f): _wrong(f'a {type(f).__name__} came, a function of the position is wanted',
+            [('no function', 'trapezoid returns a schedule; the Scheduler calls that at each step', True)])
     yours = torch.tensor([float(call(f, p)) for p in pos.tolist()], dtype=torch.float64)
     def build(up=.1, fall=.7, low=.01, kind='cos', rise='lin'):
         t = ((pos - fall)/(1 - fall)).clamp(0, 1)
@@ -50,7 +53,8 @@ def _trapezoid(trapezoid):
         first = pos/up if rise == 'lin' else (1 - (math.pi*pos/up).cos())/2 if rise == 'cos' else torch.ones(41)
         return lr*torch.where(pos < up, first, 1 - (1 - low)*w)
     check_close(yours, build(), 'the schedule at 41 positions', given=dict(position=pos), known=[
-        ('shares', 'the falling part begins at eight tenths, the flat one is seven tenths long: shares are lengths, so the middle one is .6', build(fall=.8)),
+        ('shares', 'the falling part begins at eight tenths, the flat one is seven tenths long: shares are lengths, so the middle one is .6',
+        build(fall=.8)),
         ('straight', 'the last part is straight; half a cosine is flat at both ends', build(kind='lin')),
         ('cosine up', 'the first part is a cosine; a straight line is wanted', build(rise='cos')),
         ('no rise', 'it begins at the highest rate: the first part is missing', build(rise='none')),
@@ -60,7 +64,7 @@ def _trapezoid(trapezoid):
         ('no lr', 'this is the schedule for a rate of 1; multiply by lr', build()/lr)])
     return 'Try it: Scheduler(lr=trapezoid(.5)).'
 
-# %% ../../nbs/solutions/08_learner.ipynb #1a058d48
+# %% ../../nbs/solutions/08_learner.ipynb #34ea5395
 class _Tick(Callback):
     "Turns the clock forward at each event: by the number of the batch in training, by a hundred in validation"
     order = -999
@@ -73,6 +77,7 @@ class _Tick(Callback):
     def after_train(self, learn): self.now += 5000
     after_valid = after_epoch = after_train
 
+# %% ../../nbs/solutions/08_learner.ipynb #1ea5f630
 @checks('08.2')
 def _slow_batches(SlowBatches):
     "Two fits, of two epochs and of one, under a clock that is turned by hand"
@@ -83,23 +88,28 @@ def _slow_batches(SlowBatches):
     def fit(epochs):
         learn.fit(epochs)
         took = getattr(cb, 'took', None)
-        if not isinstance(took, list): _wrong(f'took: {type(took).__name__} came, a list is wanted', [('no list', 'keep the seconds in self.took', True)])
+        if not isinstance(took, list): _wrong(f'took: {type(took).__name__} came, a list is wanted',
+                [('no list', 'keep the seconds in self.took', True)])
         return [float(t) for t in took], [1.75 + i for i in range(4*epochs)]
     first, right = fit(2)
     if not tick.asked: _wrong('the clock was never asked', [('own clock', 'the time is to come from `clock`, which is given', True)])
     if first != right:
         n = len(first)
-        _wrong(f'8 training steps took {right[0]:g} to {right[-1]:g} seconds; {n} entries came' + (f', from {min(first):g} to {max(first):g}' if first else ''), [
+        came = f', from {min(first):g} to {max(first):g}' if first else ''
+        _wrong(f'8 training steps took {right[0]:g} to {right[-1]:g} seconds; {n} entries came{came}', [
             ('validation', 'the batches of the validation are in it, two for each epoch: learn.training tells', n == 12),
-            ('order', 'before_batch of the other callbacks is missing: yours comes later; give the class an order of -1000', n == 8 and first == [.75]*8),
+            ('order', 'before_batch of the other callbacks is missing: yours comes later; give the class an order of -1000',
+            n == 8 and first == [.75]*8),
             ('last epoch', 'these are the steps of the last epoch only: begin the list in before_fit', first == right[4:]),
-            ('started too early', 'it measures since an event before this batch, not since before_batch, or keeps times, not what passed between two of them', n == 8 and first[1:] != right[1:] and all(a >= b for a,b in zip(first, right))),
+            ('started too early', 'it measures since an event before this batch, not since before_batch, or keeps times, not what passed between '
+            'two of them', n == 8 and first[1:] != right[1:] and all(a >= b for a,b in zip(first, right))),
             ('until the step', 'it stops before the step is made', first in ([r - .5 for r in right], [r - .75 for r in right]))])
     again, right = fit(1)
-    if again != right: _wrong(f'after a second fit of one epoch {len(again)} entries came, 4 are wanted', [('not begun anew', 'begin the list in before_fit, not in __init__', len(again) == 12)])
+    if again != right: _wrong(f'after a second fit of one epoch {len(again)} entries came, 4 are wanted',
+            [('not begun anew', 'begin the list in before_fit, not in __init__', len(again) == 12)])
     return 'On a GPU such times mean little: the calls return before the work is done.'
 
-# %% ../../nbs/solutions/08_learner.ipynb #1ef56b2b
+# %% ../../nbs/solutions/08_learner.ipynb #3b5197c1
 def _seen(made, what):
     "Batches of two epochs as the model gets them: (training, validation), each a list of (x, y); and the same without the transform"
     res = []
@@ -113,10 +123,12 @@ def _seen(made, what):
         kept = [t.clone() for t in learn.dls.train.dataset.tensors]
         learn.dls = DataLoaders(DataLoader(learn.dls.train.dataset, 250), learn.dls.valid)
         learn.fit(2)
-        if not all(map(torch.equal, kept, learn.dls.train.dataset.tensors)): _wrong(f'{what} has changed the data set', [('data set', 'the noise of one epoch is still there in the next', True)])
+        if not all(map(torch.equal, kept, learn.dls.train.dataset.tensors)): _wrong(f'{what} has changed the data set',
+                [('data set', 'the noise of one epoch is still there in the next', True)])
         res.append(got)
     return res
 
+# %% ../../nbs/solutions/08_learner.ipynb #2f8a0c80
 @checks('08.3')
 def _noises(noisy, shuffled):
     "Two epochs of four batches of 250 rows"
@@ -130,38 +142,44 @@ def _noises(noisy, shuffled):
     ys, was = (torch.stack([b[1] for b in o[True]]) for o in (got, plain))
     xs, xwas = (torch.stack([b[0] for b in o[True]]) for o in (got, plain))
     if not torch.equal(ys.sort(1).values, was.sort(1).values):
-        _wrong('shuffled: the labels of a batch are not those that it had', [('drawn', 'new labels were drawn; each should occur as often as before', True)])
+        _wrong('shuffled: the labels of a batch are not those that it had', [('drawn', 'new labels were drawn; each should occur as often as before',
+                True)])
     if not torch.equal(xs, xwas):
-        together = torch.equal(torch.cat([xs.sum(2), ys + 0.], 1).sort(1).values, torch.cat([xwas.sum(2), was + 0.], 1).sort(1).values) and not torch.equal(ys, was)
-        _wrong('shuffled changes the images', [('together', 'images and labels go the same way, so each image keeps its label: nothing is unlearnable about that', together)])
+        together = torch.equal(torch.cat([xs.sum(2), ys + 0.], 1).sort(1).values,
+                torch.cat([xwas.sum(2), was + 0.], 1).sort(1).values) and not torch.equal(ys, was)
+        _wrong('shuffled changes the images',
+                [('together', 'images and labels go the same way, so each image keeps its label: nothing is unlearnable about that', together)])
     if torch.equal(ys, was): _wrong('shuffled: the labels are as they were', [('not shuffled', '', True)])
     if torch.equal(ys[0], ys[4]):                                       # the same batch in two epochs
         _wrong('shuffled: the same batch gets the same labels in both epochs', [('same each time', 'a net could learn them by heart', True)])
-    if (ys == was).double().mean() > .45: _wrong(f'shuffled: {(ys == was).double().mean():.0%} of the labels are as before, a third is what chance gives', [('too few', '', True)])
+    if (ys == was).double().mean() > .45: _wrong(f'shuffled: {(ys == was).double().mean():.0%} of the labels are as before, a third is what chance '
+            f'gives', [('too few', '', True)])
     _untouched('shuffled', got, plain)
     return 'Question 5 of the lesson asks to what the loss must come with shuffled labels.'
 
-# %% ../../nbs/solutions/08_learner.ipynb #4de08db2
+# %% ../../nbs/solutions/08_learner.ipynb #8b1a7087
 def _check_noise(noise):
     "Raises unless `noise` (batches, rows, entries) is normal with std .3"
     std, mean = noise.std().item(), noise.mean().item()
     if std == 0: _wrong('noisy(.3): the training images are as they were', [('no noise', "on='train' is wanted", True)])
     flat = (((noise - mean)/std)**4).mean().item()
     per_row, per_batch = noise.std(2).mean().item(), noise.std((1, 2)).mean().item()
-    if per_batch < .01*std or per_row < .01*std: _wrong('noisy(.3): all entries of an image get the same number', [('one number', 'draw a number for each entry: torch.randn_like(x)', True)])
+    if per_batch < .01*std or per_row < .01*std: _wrong('noisy(.3): all entries of an image get the same number',
+            [('one number', 'draw a number for each entry: torch.randn_like(x)', True)])
     if abs(mean) > .02 or abs(std - .3) > .01 or abs(flat - 3) > .2:
         _wrong(f'noisy(.3): noise of mean {mean:.3f} and std {std:.3f} came, 0 and .3 are wanted', [
             ('uniform', 'it is uniform, not normal: torch.rand in place of torch.randn', abs(flat - 1.8) < .1),
             ('variance', 'the std is sigma squared, or its root', abs(flat - 3) < .2 and (abs(std - .09) < .005 or abs(std - .3**.5) < .01)),
             ('no sigma', 'the std is 1: sigma is missing', abs(std - 1) < .02)])
-    if any(torch.equal(a, b) for i,a in enumerate(noise) for b in noise[:i]): _wrong('noisy(.3): two batches get the same noise', [('same each time', 'draw inside the function that gets the batch', True)])
+    if any(torch.equal(a, b) for i,a in enumerate(noise) for b in noise[:i]): _wrong('noisy(.3): two batches get the same noise',
+            [('same each time', 'draw inside the function that gets the batch', True)])
 
 def _untouched(what, got, plain):
     "Raises if validation batches were changed"
     if not all(torch.equal(s, t) for a,b in zip(got[False], plain[False]) for s,t in zip(a, b)):
         _wrong(f'{what} changes validation batches too', [('validation', "BatchTransform has an argument `on`: 'train'", True)])
 
-# %% ../../nbs/solutions/08_learner.ipynb #a7b98acb
+# %% ../../nbs/solutions/08_learner.ipynb #22d09b02
 @checks('08.4')
 def _half_learner(HalfLearner):
     "What callbacks see in training and in validation"
@@ -179,27 +197,41 @@ def _half_learner(HalfLearner):
     log = learn.fit(1)[0]
     half, full = torch.bfloat16, torch.float32
     if any(p.dtype != full for p in learn.model.parameters()):
-        _wrong(f'the weights are {next(learn.model.parameters()).dtype} now, float32 is wanted', [('weights', 'the model itself was converted; small updates are lost in 16 bits. Under autocast only what is computed is in 16 bits', True)])
-    what = {t: {d for train,d in seen if train == t} for t in (True, False)}
-    if what != {True: {half}, False: {half}}:
-        _wrong(f'in after_predict the predictions are {", ".join(str(d) for d in what[True])} in training, {", ".join(str(d) for d in what[False])} in validation; bfloat16 is wanted', [
-            ('float16', 'float16 needs a gradient scaler, bfloat16 does not', torch.float16 in what[True]),
-            ('training only', 'validation runs without it', what == {True: {half}, False: {full}}),
-            ('converted back', 'autocast was on and the predictions are converted too early: in get_loss, not in predict', what[True] == {full} and _rounded(learn, start, log)),
-            ('no autocast', 'the model did not run in 16 bits', what[True] == {full} and not _rounded(learn, start, log))])
-    if any(d != half for d in inside): _wrong('the predictions are bfloat16, but the first layer computes in float32', [('cast only', 'converting the result saves nothing: run the model itself under torch.autocast', True)])
-    if any(d != full for d,_ in asked): _wrong(f'the loss gets predictions in {asked[0][0]}, float32 is wanted', [('loss in half', 'convert them in get_loss, before the loss is computed', True)])
-    if all(torch.equal(p, q) for p,q in zip(start, learn.model.parameters())): _wrong('the weights have not moved', [('graph', 'is the graph lost, by .detach() or .data?', True)])
+        _wrong(f'the weights are {next(learn.model.parameters()).dtype} now, float32 is wanted',
+                [('weights', 'the model itself was converted; small updates are lost in 16 bits. Under autocast only what is computed is in 16 bits',
+                True)])
+    _check_dtypes(seen, log)
+    if any(d != half for d in inside): _wrong('the predictions are bfloat16, but the first layer computes in float32',
+            [('cast only', 'converting the result saves nothing: run the model itself under torch.autocast', True)])
+    if any(d != full for d,_ in asked): _wrong(f'the loss gets predictions in {asked[0][0]}, float32 is wanted',
+            [('loss in half', 'convert them in get_loss, before the loss is computed', True)])
+    if all(torch.equal(p, q) for p,q in zip(start, learn.model.parameters())): _wrong('the weights have not moved',
+            [('graph', 'is the graph lost, by .detach() or .data?', True)])
     if len(log) < 3 or 'valid_loss' not in log: _wrong('the validation is missing', [('validation', '', True)])
     plain = _learner().fit(1)[0]
-    if abs(log['valid_loss'] - plain['valid_loss']) > .05: _wrong(f"validation loss {log['valid_loss']:.3f} came, {plain['valid_loss']:.3f} in 32 bits", [('far off', 'more than rounding can explain', True)])
+    if abs(log['valid_loss'] - plain['valid_loss']) > .05: _wrong(f"validation loss {log['valid_loss']:.3f} came, {plain['valid_loss']:.3f} in 32 "
+            f"bits", [('far off', 'more than rounding can explain', True)])
     return 'With float16 in place of bfloat16 a gradient scaler would be needed, in `backward` and `opt_step`.'
 
-def _rounded(learn, start, log):
+# %% ../../nbs/solutions/08_learner.ipynb #12854f6f
+def _check_dtypes(seen, log):
+    "Raises unless the predictions are bfloat16, in training and in validation"
+    half, full = torch.bfloat16, torch.float32
+    what = {t: {d for train,d in seen if train == t} for t in (True, False)}
+    if what != {True: {half}, False: {half}}:
+        _wrong(f'in after_predict the predictions are {", ".join(str(d) for d in what[True])} in training, {", ".join(str(d) for d in what[False])} '
+                f'in validation; bfloat16 is wanted', [
+            ('float16', 'float16 needs a gradient scaler, bfloat16 does not', torch.float16 in what[True]),
+            ('training only', 'validation runs without it', what == {True: {half}, False: {full}}),
+            ('converted back', 'autocast was on and the predictions are converted too early: in get_loss, not in predict',
+            what[True] == {full} and _rounded(log)),
+            ('no autocast', 'the model did not run in 16 bits', what[True] == {full} and not _rounded(log))])
+
+def _rounded(log):
     "Did the model run in 16 bits after all? Its losses then differ a little from those in 32 bits"
     return abs(log['train_loss'] - _learner().fit(1)[0]['train_loss']) > 1e-6
 
-# %% ../../nbs/solutions/08_learner.ipynb #50f2ac82
+# %% ../../nbs/solutions/08_learner.ipynb #1f5e8a53
 class _Watch(Callback):
     "Weights of the model after each step, and during each validation batch"
     order = 500
@@ -219,7 +251,8 @@ def _run(Averaged, decay, epochs=2, fail=None, fits=1):
         for _ in range(fits): learn.fit(epochs)
     except RuntimeError as e:
         if fail is None or str(e) != 'on purpose': raise
-    if ids != [id(p) for p in learn.model.parameters()]: _wrong('the parameters are other objects now', [('new objects', 'the optimizer still moves the old ones; write into them: p.copy_(...), p.data = ...', True)])
+    if ids != [id(p) for p in learn.model.parameters()]: _wrong('the parameters are other objects now',
+            [('new objects', 'the optimizer still moves the old ones; write into them: p.copy_(...), p.data = ...', True)])
     return watch, watch._now(learn)
 
 def _averages(start, steps, d, wrong_way=False, zero=False, skip=0):
@@ -228,7 +261,7 @@ def _averages(start, steps, d, wrong_way=False, zero=False, skip=0):
     for s in steps[skip:]: a = (1 - d)*a + d*s if wrong_way else d*a + (1 - d)*s
     return a
 
-# %% ../../nbs/solutions/08_learner.ipynb #8786f05b
+# %% ../../nbs/solutions/08_learner.ipynb #65d40b4c
 @checks('08.5')
 def _averaged(Averaged):
     "Two epochs of four steps; then validations that are broken off, and a second fit"
@@ -242,46 +275,63 @@ def _averaged(Averaged):
         seen, n = watch.valid[2*epoch], 4*(epoch + 1)
         right = _averages(start, own[:n], d)
         if close(seen, right):
-            if not close(watch.valid[2*epoch + 1], seen): _wrong('the second validation batch has other weights than the first', [('each batch', 'validation batches are no training steps: learn.training tells; or use after_step', True)])
+            if not close(watch.valid[2*epoch + 1], seen): _wrong('the second validation batch has other weights than the first',
+                    [('each batch', 'validation batches are no training steps: learn.training tells; or use after_step', True)])
             if epoch == 0 and not close(watch.begin[4], own[3]): _training_on(watch.begin[4], seen)
             continue
         _wrong(f'in the validation of epoch {epoch} the model has not the averages', [
-            ('not swapped', 'it has its own weights: either nothing is exchanged in before_valid, or the average shares its memory with the parameter (detach alone makes no copy)', close(seen, own[n - 1])),
-            ('first weights', 'it has the weights of the beginning: the average does not move, or is the same tensor as the parameter', close(seen, start)),
+            ('not swapped', 'it has its own weights: either nothing is exchanged in before_valid, or the average shares its memory with the '
+            'parameter (detach alone makes no copy)', close(seen, own[n - 1])),
+            ('first weights', 'it has the weights of the beginning: the average does not move, or is the same tensor as the parameter',
+            close(seen, start)),
             ('decay and 1 - decay', 'decay and 1 - decay are exchanged', close(seen, _averages(start, own[:n], d, wrong_way=True))),
             ('from zero', 'the average begins at 0, not at the weights', close(seen, _averages(start, own[:n], d, zero=True))),
             ('once an epoch', 'the average moves once an epoch, not once a step', close(seen, _averages(start, own[3:n:4], d))),
             ('begun anew', 'the average begins anew in each epoch', epoch == 1 and close(seen, _averages(own[3], own[4:n], d))),
             ('mean', 'all steps count alike: this is their mean', close(seen, torch.stack(own[:n]).mean(0)))])
-    if not close(after, own[-1]): _wrong('after the fit the model has not its own weights', [('not put back', 'it has the averages: put its own weights back in after_valid', close(after, watch.valid[-1]))])
+    if not close(after, own[-1]): _wrong('after the fit the model has not its own weights',
+            [('not put back', 'it has the averages: put its own weights back in after_valid', close(after, watch.valid[-1]))])
     _broken_off(Averaged, d, close, own)
     return 'Add `state_dict` and `load_state_dict`, and it can be resumed as well.'
 
+# %% ../../nbs/solutions/08_learner.ipynb #a2c491c7
 def _training_on(begin, seen):
     "Raises, since training goes on with other weights than those of the last step"
-    _wrong('training does not go on with the weights that it had before the validation', [('not put back', 'it goes on with the averages: put its own weights back in after_valid', torch.allclose(begin, seen))])
+    _wrong('training does not go on with the weights that it had before the validation',
+            [('not put back', 'it goes on with the averages: put its own weights back in after_valid', torch.allclose(begin, seen))])
 
 def _broken_off(Averaged, d, close, own):
     "An exception and a cancelled epoch in the validation; a second fit"
-    for fail,name,text in ((RuntimeError, 'cleanup', 'after an exception in the validation; `cleanup` always comes'), (CancelEpoch, 'cancelled', 'after CancelEpoch in the validation: after_valid does not come then, after_epoch does')):
+    for fail,name,text in ((RuntimeError, 'cleanup', 'after an exception in the validation; `cleanup` always comes'),
+            (CancelEpoch, 'cancelled', 'after CancelEpoch in the validation: after_valid does not come then, after_epoch does')):
         watch, after = _run(Averaged, d, epochs=1, fail=fail)
         if not close(after, own[3]): _wrong(f'the model keeps the averages {text}', [(name, '', True)])
     watch, after = _run(Averaged, d, epochs=2, fail=CancelEpoch)
-    if not close(after, own[7]): _wrong('after CancelEpoch in the first validation the second epoch trains with other weights than its own', [('cancelled', 'after_valid does not come then, after_epoch does', True)])
+    if not close(after, own[7]): _wrong('after CancelEpoch in the first validation the second epoch trains with other weights than its own',
+            [('cancelled', 'after_valid does not come then, after_epoch does', True)])
     watch, after = _run(Averaged, d, epochs=1, fits=2)
-    if not close(watch.valid[2], _averages(own[3], watch.steps[4:], d)): _wrong('in a second fit the average does not begin at the weights that the model has then', [('second fit', 'begin in before_fit', True)])
+    if not close(watch.valid[2], _averages(own[3], watch.steps[4:],
+            d)): _wrong('in a second fit the average does not begin at the weights that the model has then',
+            [('second fit', 'begin in before_fit', True)])
 
-# %% ../../nbs/solutions/08_learner.ipynb #088f3c17
+# %% ../../nbs/solutions/08_learner.ipynb #e19c5641
 question('08.q1', 'An exception is raised in a batch. Which event still comes?', 'cleanup', choices=['after_fit', 'cleanup', 'both', 'none'],
-         but=[('after_fit', 'It belongs to a fit that ended as planned, also by CancelFit.'), ('both', 'after_fit belongs to a fit that ended as planned.'), ('none', 'Then hooks would stay in the model.')],
+         but=[('after_fit', 'It belongs to a fit that ended as planned, also by CancelFit.'),
+         ('both', 'after_fit belongs to a fit that ended as planned.'), ('none', 'Then hooks would stay in the model.')],
          why='So `cleanup` is the place to take away what was hung in.')
 question('08.q2', 'A callback raises `CancelBatch` in `after_predict`. Is the batch in `recorder.losses`?', 'no', choices=['yes', 'no'],
-         but=[('yes', 'No loss was computed, so there is none to record; `learn.step` counts the batch all the same.')], why='`learn.loss` is None, and `Recorder` leaves such batches out; schedules go on.')
-question('08.q3', 'When does the loop forget the gradients of a step?', 'before the next backward pass', choices=['right after the step', 'before the next backward pass', 'at the end of the epoch'],
-         but=[('right after the step', 'Then no callback could look at them in `after_step`, nor `StopAtNaN` at the next loss.'), ('at the end of the epoch', 'They would add up (classic bug 1).')],
-         why='So that callbacks can look at them after the step; a batch whose step was cancelled leaves them for the next one, which is gradient accumulation.')
+         but=[('yes', 'No loss was computed, so there is none to record; `learn.step` counts the batch all the same.')],
+         why='`learn.loss` is None, and `Recorder` leaves such batches out; schedules go on.')
+question('08.q3', 'When does the loop forget the gradients of a step?', 'before the next backward pass',
+        choices=['right after the step', 'before the next backward pass', 'at the end of the epoch'],
+         but=[('right after the step', 'Then no callback could look at them in `after_step`, nor `StopAtNaN` at the next loss.'),
+         ('at the end of the epoch', 'They would add up (classic bug 1).')],
+         why='So that callbacks can look at them after the step; a batch whose step was cancelled leaves them for the next one, which is gradient '
+         'accumulation.')
 question('08.q4', 'A training of 1,000 steps under `Scheduler(lr=linear(1, 0))`: what is the rate in the last step?', 0, atol=1e-9,
-         but=[(.001, 'That is the rate of the step before: the last of n steps has position 1, not (n - 1)/n.'), (1, 'That is the first step.')], why='The last step has position 1, so it changes no weight. `linear(1, .001)` wastes none.')
+         but=[(.001, 'That is the rate of the step before: the last of n steps has position 1, not (n - 1)/n.'), (1, 'That is the first step.')],
+         why='The last step has position 1, so it changes no weight. `linear(1, .001)` wastes none.')
 question('08.q5', 'The labels of each training batch of digits are dealt out at random. To what does the training loss come?', math.log(10), rtol=.06,
-         but=[(0, 'They are shuffled anew in each epoch, so they cannot be learned by heart.'), (1, 'In which unit? With base 10 it would be 1; the natural logarithm is usual.')],
+         but=[(0, 'They are shuffled anew in each epoch, so they cannot be learned by heart.'),
+         (1, 'In which unit? With base 10 it would be 1; the natural logarithm is usual.')],
          why='Nothing better can be said than 1/10 for each class, and -log(1/10) = 2.30.')

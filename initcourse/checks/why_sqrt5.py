@@ -24,7 +24,7 @@ def _number(x, what):
 
 def _near(a, b, rtol=1e-4): return abs(a - b) <= rtol*abs(b)
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #60e6ef25
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #89447767
 def _bounds(m):
     "name -> (sentence, number) that a mistake gives for layer m"
     w = m.weight
@@ -46,6 +46,7 @@ def _bounds(m):
     if isinstance(m, nn.Bilinear): res |= {'both inputs': ('an output sums over both inputs, and this is the bound for it; PyTorch reads one axis', (w.shape[1]*w.shape[2])**-.5), 'second input': ('this is the bound from the second input', w.shape[2]**-.5)}
     return {n: o for n,o in res.items() if not _near(o[1], read**-.5)}
 
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #239cfe01
 @checks('06.1')
 def _bound(default_bound):
     "Eight fresh layers, last a bilinear one"
@@ -103,7 +104,7 @@ def _share(signal_share):
     check_close(_number(same, 'share of seven equal inputs') + 1, 1., 'share of seven equal inputs, plus 1', rtol=1e-9)
     return 'Now ask it about a deep default net, as the solution does.'
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #fba87786
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #3e1679ee
 def _ten(seed, width=128):
     "Ten hidden ReLU layers, as PyTorch makes them"
     torch.manual_seed(seed)
@@ -121,6 +122,7 @@ def _learns(net, steps=150, lr=.1):
         opt.step(); opt.zero_grad()
     with torch.no_grad(): return (net(xv).argmax(1) == yv[:2000]).float().mean().item()
 
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #218e116b
 def _look(net, weights, biases):
     "Raises unless the numbers of `net` are those of the mixture; biases and the weights of the square layers are judged together"
     ls = [m for m in net if isinstance(m, nn.Linear)]
@@ -143,6 +145,7 @@ def _look(net, weights, biases):
         causes = [Cause('not zero', 'they are to be 0')] if not var else [Cause('zero', 'they are all 0')] if not ms else [Cause(*best[1:])] if best[0] < math.log(1 + rel) else []
         raise CheckError(said + f'the {what} have a mean square of {ms:.4g}, {var:.4g} is wanted', causes)
 
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #65d89cac
 @checks('06.4')
 def _mixed(mixed_init_):
     "The numbers first, then four nets, 150 steps each"
