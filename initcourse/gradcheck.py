@@ -111,22 +111,27 @@ def _over(t, axes):
 
 def _count(t, axes): return math.prod(t.shape[a] for a in axes)
 
-# %% ../nbs/91_gradcheck.ipynb #afd276fb
+# %% ../nbs/91_gradcheck.ipynb #e7293ab7
+def _permuted(y, r, tol=1e-7):
+    "Is `y` the same as `r`, but for the order of its axes?"
+    return y.ndim == r.ndim and any(_fits(y.permute(p), r, tol) for p in itertools.permutations(range(y.ndim)))
+
 def _shape_causes(y, r, tol=1e-7):
     "Causes for a result `y` that has not the shape of the right one, `r`"
     res = []
-    if y.ndim == r.ndim and any(_fits(y.permute(p), r, tol) for p in itertools.permutations(range(y.ndim))):
-        res.append(Cause('transposed', 'the numbers are right, but transposed'))
+    if _permuted(y, r, tol): res.append(Cause('transposed', 'the numbers are right, but transposed'))
     if y.shape != r.shape and y.squeeze().shape == r.squeeze().shape and _fits(y.reshape(r.shape), r, tol):
-        res.append(Cause('axis of 1', f'the numbers are right, but an axis of length 1 is {"too many" if y.ndim > r.ndim else "missing" if y.ndim < r.ndim else "in the wrong place"}'))
+        how = 'too many' if y.ndim > r.ndim else 'missing' if y.ndim < r.ndim else 'in the wrong place'
+        res.append(Cause('axis of 1', f'the numbers are right, but an axis of length 1 is {how}'))
     for axes,keep in itertools.product(_long_axes(y), (False, True)):
-        s = y.sum(axes, keepdim=keep)
-        if _fits(s, r, tol): res.append(Cause('not summed', f'summed over {_over(y, axes)} it is right: what was broadcast on the way forward must be summed on the way back'))
-        elif _fits(s/_count(y, axes), r, tol): res.append(Cause('not averaged', f'its mean over {_over(y, axes)} is right'))
+        s, over = y.sum(axes, keepdim=keep), _over(y, axes)
+        if _fits(s, r, tol):
+            res.append(Cause('not summed', f'summed over {over} it is right: what was broadcast on the way forward must be summed on the way back'))
+        elif _fits(s/_count(y, axes), r, tol): res.append(Cause('not averaged', f'its mean over {over} is right'))
     for axes,keep in itertools.product(_long_axes(r), (False, True)):
-        s = r.sum(axes, keepdim=keep)
-        if _fits(y, s, tol): res.append(Cause('summed away', f'it is the right one summed over {_over(r, axes)}'))
-        elif _fits(y, s/_count(r, axes), tol): res.append(Cause('averaged away', f'it is the mean of the right one over {_over(r, axes)}'))
+        s, over = r.sum(axes, keepdim=keep), _over(r, axes)
+        if _fits(y, s, tol): res.append(Cause('summed away', f'it is the right one summed over {over}'))
+        elif _fits(y, s/_count(r, axes), tol): res.append(Cause('averaged away', f'it is the mean of the right one over {over}'))
     return res
 
 # %% ../nbs/91_gradcheck.ipynb #dc1b2fd5
@@ -145,88 +150,130 @@ def _sizes(shapes):
         if len(s) > 1: res.setdefault(math.prod(s), f'the number of entries of {n}')
     return {k: t for k,t in res.items() if k > 1}
 
-# %% ../nbs/91_gradcheck.ipynb #7a11ea20
+# %% ../nbs/91_gradcheck.ipynb #892e4e3d
+_COUNTS = ( # cause, factor for an axis of length n, how it is said, what may be behind it
+    ('not divided', lambda n: n, '{n} times', 'a division by it is missing'),
+    ('divided', lambda n: 1/n, '1/{n} of', 'a mean where a sum belongs, or divided once too often'),
+    ('not divided by root', lambda n: n**.5, 'the square root of {n} times', 'a division by the root is missing'),
+    ('divided by root', lambda n: n**-.5, '1/sqrt({n}) of', 'divided by the root once too often'))
+
+def _count_causes(c, near, sizes):
+    "Causes for a factor `c` that comes from one of the counts in `sizes`, or from two; `near(a)`: is it `a`?"
+    res = []
+    for n,what in sizes.items():
+        for name,factor,said,why in _COUNTS:
+            if near(factor(n)): res.append(Cause(name, f'everywhere {said.format(n=n)} what is right, and {n} is {what}: {why}'))
+        if n > 2 and (near(n/(n - 1)) or near((n - 1)/n)):
+            res.append(Cause('n - 1', f'everywhere {c:.6g} of what is right, and {n} is {what}: {n} and {n - 1} are exchanged'))
+    return res
+
+def _two_counts_causes(near, sizes):
+    "Causes for a factor that is the ratio of two lengths of axes, or its root"
+    res = []
+    for m,n in itertools.permutations([k for k,t in sizes.items() if 'axis' in t], 2):
+        if near(m/n) or near((m/n)**.5):
+            root = '' if near(m/n) else 'the square root of '
+            res.append(Cause('wrong count', f'everywhere {root}{m}/{n} of what is right: divided by {root}{n} ({sizes[n]}) '
+                                            f'where a count of {m} belongs, such as {sizes[m]}?'))
+    return res
+
+# %% ../nbs/91_gradcheck.ipynb #e502ed10
 def _constant_causes(c, sizes, many, tol=1e-7):
     "Causes for a result that is `c` times the right one everywhere; an unknown constant counts only if there are `many` entries"
     near = lambda a: abs(c/a - 1) < 10*tol
     if near(-1): return [Cause('sign', 'everywhere the sign is wrong')]
-    res = [Cause('half', 'everywhere half of what is right: is the 2 of a square missing, or a mean taken where two things must be added?')] if near(.5) else \
-          [Cause('double', 'everywhere twice what is right: is it added twice, or is there a 2 too many?')] if near(2) else []
-    for n,text in sizes.items():
-        if near(n): res.append(Cause('not divided', f'everywhere {n} times what is right, and {n} is {text}: a division by it is missing'))
-        if near(1/n): res.append(Cause('divided', f'everywhere 1/{n} of what is right, and {n} is {text}: a mean where a sum belongs, or divided once too often'))
-        if near(n**.5): res.append(Cause('not divided by root', f'everywhere the square root of {n} times what is right, and {n} is {text}: a division by the root is missing'))
-        if near(n**-.5): res.append(Cause('divided by root', f'everywhere 1/sqrt({n}) of what is right, and {n} is {text}: divided by the root once too often'))
-        if n > 2 and (near(n/(n - 1)) or near((n - 1)/n)):
-            res.append(Cause('n - 1', f'everywhere {c:.6g} of what is right, and {n} is {text}: {n} and {n - 1} are exchanged'))
-    for m,n in itertools.permutations([k for k,t in sizes.items() if 'axis' in t], 2) if not res else ():
-        if near(m/n) or near((m/n)**.5):
-            root = '' if near(m/n) else 'the square root of '
-            res.append(Cause('wrong count', f'everywhere {root}{m}/{n} of what is right: divided by {root}{n} ({sizes[n]}) where {m} ({sizes[m]}) belongs'))
+    res = []
+    if near(.5):
+        res.append(Cause('half', 'everywhere half of what is right: is the 2 of a square missing, or a mean taken where two things must be added?'))
+    if near(2): res.append(Cause('double', 'everywhere twice what is right: is it added twice, or is there a 2 too many?'))
+    res += _count_causes(c, near, sizes)
+    res = res or _two_counts_causes(near, sizes)
     return res or ([Cause('constant', f'everywhere {c:.6g} times what is right')] if many else [])
 
-# %% ../nbs/91_gradcheck.ipynb #df9d23f2
+# %% ../nbs/91_gradcheck.ipynb #3f7ee112
 def _spread_causes(y, r, tol=1e-7):
     "Causes that have to do with sums along axes, orders and digits, for a result `y` of the right shape"
     if not y.isfinite().all(): return [Cause('not finite', f'{int((~y.isfinite()).sum())} entries are NaN or infinite')]
     if not y.any(): return [Cause('zero', 'all entries are 0')]
     if _fits(y, r, 1e-4) and not _fits(y, r, tol/1e5):
-        return [Cause('digits', f'it is right to {-math.log10(((y - r).abs().max()/r.abs().max()).item()):.0f} digits: is a part of it in float32, a constant rounded, or an epsilon missing?')]
-    res = []
-    for p in itertools.permutations(range(r.ndim)):
-        if y.permute(p).shape == r.shape and _fits(y.permute(p), r, tol): res.append(Cause('transposed', 'the numbers are right, but transposed')); break
+        digits = -math.log10(((y - r).abs().max()/r.abs().max()).item())
+        return [Cause('digits', f'it is right to {digits:.0f} digits: is a part of it in float32, a constant rounded, or an epsilon missing?')]
+    res = [Cause('transposed', 'the numbers are right, but transposed')] if _permuted(y, r, tol) else []
     for axes in _long_axes(r):
-        s = r.sum(axes, keepdim=True)
-        if _count(r, axes) < 2 or r.numel() < 8: continue
-        if _fits(y, s.expand_as(r), tol): res.append(Cause('summed', f'every entry is the right one summed over {_over(r, axes)}'))
-        elif _fits(y, (s/_count(r, axes)).expand_as(r), tol): res.append(Cause('averaged', f'every entry is the mean of the right one over {_over(r, axes)}'))
-        if len(axes) == 1 and _fits(y, r.flip(axes), tol): res.append(Cause('flipped', f'the numbers are right, but in reverse order along {_over(r, axes)}'))
+        s, n, over = r.sum(axes, keepdim=True), _count(r, axes), _over(r, axes)
+        if n < 2 or r.numel() < 8: continue
+        if _fits(y, s.expand_as(r), tol): res.append(Cause('summed', f'every entry is the right one summed over {over}'))
+        elif _fits(y, (s/n).expand_as(r), tol): res.append(Cause('averaged', f'every entry is the mean of the right one over {over}'))
+        if len(axes) == 1 and _fits(y, r.flip(axes), tol):
+            res.append(Cause('flipped', f'the numbers are right, but in reverse order along {over}'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #51431c93
+# %% ../nbs/91_gradcheck.ipynb #e726b598
+def _shifted_causes(y, r, d, tol):
+    "Causes for a result whose numbers are the right ones, but each one place too far along axis `d`"
+    res, n = [], r.shape[d]
+    for k,said in ((1, 'up'), (-1, 'down')):
+        text = f'the numbers are right, but each stands one place too far {said} along axis {d}'
+        if _fits(y, r.roll(k, d), tol): res.append(Cause('off by one', text))
+        kept = r.narrow(d, int(k < 0), n - 1)
+        if _fits(y, torch.zeros_like(r).index_copy(d, torch.arange(n - 1) + int(k > 0), kept), tol):
+            res.append(Cause('off by one', f'{text}, and one is lost'))
+    return res
+
 def _place_causes(y, r, tol=1e-7):
     "Causes for a result whose numbers are right, but in wrong places; or right but for a factor that depends on the place along one axis"
     res = []
-    for d in _long_axes(r)[:r.ndim]:
-        if len(d) > 1 or r.numel() < 8 or r.shape[d[0]] < 3: continue
-        for k,said in ((1, 'up'), (-1, 'down')):
-            if _fits(y, r.roll(k, d), tol): res.append(Cause('off by one', f'the numbers are right, but each stands one place too far {said} along {_over(r, d)}'))
-            shifted = torch.zeros_like(r).index_copy(d[0], torch.arange(r.shape[d[0]] - 1) + int(k > 0), r.narrow(d[0], int(k < 0), r.shape[d[0]] - 1))
-            if _fits(y, shifted, tol): res.append(Cause('off by one', f'the numbers are right, but each stands one place too far {said} along {_over(r, d)}, and one is lost'))
-        if not res and _fits(y.sort(d[0]).values, r.sort(d[0]).values, tol): res.append(Cause('misplaced', f'along {_over(r, d)} the numbers are right, but in wrong places'))
-        if r.ndim > 1 and not res and r.numel()//r.shape[d[0]] >= 3:
-            others = [a for a in range(r.ndim) if a != d[0]]
+    for d in (i for i,n in enumerate(r.shape) if n > 2 and r.numel() >= 8):
+        res += _shifted_causes(y, r, d, tol)
+        if not res and _fits(y.sort(d).values, r.sort(d).values, tol):
+            res.append(Cause('misplaced', f'along axis {d} the numbers are right, but in wrong places'))
+        if r.ndim > 1 and not res and r.numel()//r.shape[d] >= 3:
+            others = [a for a in range(r.ndim) if a != d]
             c = (y*r).sum(others, keepdim=True)/(r*r).sum(others, keepdim=True)
             if c.isfinite().all() and (c != 0).all() and _fits(y, c*r, tol):
-                res.append(Cause('factor along axis', f'it is the right one times a number that depends on the place along {_over(r, d)} alone: '
-                                                      f'a factor such as a weight, a norm or a std of that axis is missing, or too many, or another one belongs there'))
+                res.append(Cause('factor along axis', f'it is the right one times a number that depends on the place along axis {d} alone: a factor '
+                                                      f'such as a weight, a norm or a std of that axis is missing, or too many, or another one '
+                                                      f'belongs there'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #ea7fe63c
+# %% ../nbs/91_gradcheck.ipynb #bbede545
+def _branch_causes(name, t, y, r, tol):
+    "Causes for a result that is wrong everywhere, by one factor where `t` (called `name`) is positive and by another elsewhere"
+    n, halves = y.numel(), [(y[m], r[m]) for m in (t > 0, t <= 0)]
+    a, b = (_ratio(*h, tol) if 5 <= len(h[0]) < n - 4 else None for h in halves)
+    if a is None or b is None or abs(a - b) <= 1e-6: return []
+    return [Cause('mask', f'{a:.6g} times what is right where {name} > 0, and {b:.6g} times elsewhere: are two branches exchanged?')]
+
+def _edge_causes(name, t, bad, y, r, tol):
+    "Causes for a result that is wrong (`bad`) just where `t` (called `name`) lies below some edge, or above it"
+    res, k, n = [], int(bad.sum()), bad.numel()
+    for low in (True, False):
+        edge = (t[bad].max() + t[~bad].min())/2 if low else (t[bad].min() + t[~bad].max())/2
+        if not torch.equal(bad, t < edge if low else t > edge): continue
+        zero = t[bad].max() <= 0 <= t[~bad].min() if low else t[bad].min() >= 0 >= t[~bad].max()
+        sign, at = '<=' if low and zero else '<' if low else '>', '0' if zero else f'{edge.item():.3g}'
+        if not r[bad].any(): there = ', where the right one is 0: is a mask missing, inverted, or made of another tensor?'
+        elif not y[bad].any(): there = ', where yours is 0 and the right one is not'
+        else: there = f', and there everywhere {c:.6g} times what is right' if (c := _ratio(y[bad], r[bad], tol)) else ''
+        res.append(Cause('mask', f'wrong just where {name} {sign} {at} ({k} of {n} entries){there}'))
+    return res
+
+# %% ../nbs/91_gradcheck.ipynb #4254e514
 def _where_causes(y, r, tensors, tol=1e-7):
     "Causes for a result that is wrong at a part of its entries only; `tensors`: name -> values that may have decided which"
     bad, res = (y - r).abs() > tol*r.abs().max(), []
     k, n = int(bad.sum()), bad.numel()
-    zeros, right_zeros = y == 0, r == 0
-    if torch.equal(zeros, ~right_zeros) and 3 < zeros.sum() < n - 3: return [Cause('mask', 'yours is 0 just where the right one is not, and the other way round: a mask is inverted')]
+    zeros = y == 0
+    if torch.equal(zeros, r != 0) and 3 < zeros.sum() < n - 3:
+        return [Cause('mask', 'yours is 0 just where the right one is not, and the other way round: a mask is inverted')]
     for name,t in tensors.items():
-        if t.shape != y.shape or not t.is_floating_point() or n < 16 or k < n and not r[~bad].any(): continue      # zeros are easily right
-        halves = [(y[m], r[m]) for m in (t > 0, t <= 0)]
-        cs = [_ratio(*h, tol) if 5 <= len(h[0]) < n - 4 else None for h in halves]
-        if k == n and None not in cs and abs(cs[0] - cs[1]) > 1e-6: res.append(Cause('mask', f'{cs[0]:.6g} times what is right where {name} > 0, and {cs[1]:.6g} times elsewhere: are two branches exchanged?'))
-        if k in (0, n) or math.log10(math.comb(n, k)) < 3: continue          # one in a thousand such places would fit by chance
-        for low in (True, False):
-            edge = (t[bad].max() + t[~bad].min())/2 if low else (t[bad].min() + t[~bad].max())/2
-            if not torch.equal(bad, t < edge if low else t > edge): continue
-            zero = (t[bad].max() <= 0 <= t[~bad].min()) if low else (t[bad].min() >= 0 >= t[~bad].max())
-            sign, at = '<=' if low and zero else '<' if low else '>', '0' if zero else f'{edge.item():.3g}'
-            c = _ratio(y[bad], r[bad], tol)
-            there = ', where the right one is 0: is a mask missing, inverted, or made of another tensor?' if not r[bad].any() else \
-                    ', where yours is 0 and the right one is not' if not y[bad].any() else f', and there everywhere {c:.6g} times what is right' if c else ''
-            res.append(Cause('mask', f'wrong just where {name} {sign} {at} ({k} of {n} entries){there}'))
+        if t.shape != y.shape or not t.is_floating_point() or n < 16: continue
+        if k == n: res += _branch_causes(name, t, y, r, tol)
+        elif math.log10(math.comb(n, k)) >= 3 and r[~bad].any():        # fewer such places would fit by chance; zeros are easily right
+            res += _edge_causes(name, t, bad, y, r, tol)
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #2737cb67
+# %% ../nbs/91_gradcheck.ipynb #669dca6f
 def _label_causes(y, r, tensors, tol=1e-7):
     "The same for integers: labels that pick an entry of each row, or rows that are named several times"
     bad, res = (y - r).abs() > tol*r.abs().max(), []
@@ -235,21 +282,27 @@ def _label_causes(y, r, tensors, tol=1e-7):
         if t.is_floating_point() or t.dtype == torch.bool or not t.numel() or t.min() < 0: continue
         if y.ndim == 2 and t.shape == y.shape[:1] and t.max() < y.shape[1] and torch.equal(bad, F.one_hot(t.long(), y.shape[1]).bool()):
             res.append(Cause('labels', f'wrong just at the entry of each row that {name} names'))
-        rows = bad.flatten(1).any(1) if y.ndim > 1 else bad
-        if t.max() < len(y) and (times := torch.bincount(t.flatten().long(), minlength=len(y))).max() > 1 and torch.equal(rows, times > 1):
+        if t.max() >= len(y): continue
+        rows, times = bad.flatten(1).any(1) if y.ndim > 1 else bad, torch.bincount(t.flatten().long(), minlength=len(y))
+        if times.max() > 1 and torch.equal(rows, times > 1):
             res.append(Cause('repeated', f'wrong just in the rows that {name} names more than once: their gradients must be added'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #457b853c
-_SAID = dict(Mm='matrix product', Addmm='matrix product', Bmm='matrix product', Baddbmm='matrix product', Add='sum', Sub='difference', Mul='product', Div='division', Pow='power', Sum='sum over entries',
-             Mean='mean', Var='variance', Std='standard deviation', Relu='ReLU', Threshold='ReLU', LeakyRelu='leaky ReLU', Convolution='convolution', NllLoss='choice of the labels', MseLoss='mean squared error',
-             NativeBatchNorm='batch norm', NativeLayerNorm='layer norm', Embedding='embedding', Amax='maximum', Max='maximum', Logsumexp='log-sum-exp', LogSoftmax='log-softmax',
-             Silu='SiLU', Gelu='GELU', Sqrt='square root', Rsqrt='1 / square root', Neg='minus sign', LinalgVectorNorm='norm', Exp='exponential', Reciprocal='1/x', Clamp='clamp')
+# %% ../nbs/91_gradcheck.ipynb #d9514845
+_SAID = dict(Mm='matrix product', Addmm='matrix product', Bmm='matrix product', Baddbmm='matrix product', Convolution='convolution',
+             Add='sum', Sub='difference', Mul='product', Div='division', Pow='power', Neg='minus sign', Reciprocal='1/x',
+             Sqrt='square root', Rsqrt='1 / square root', Exp='exponential', Clamp='clamp',
+             Sum='sum over entries', Mean='mean', Var='variance', Std='standard deviation', LinalgVectorNorm='norm',
+             Amax='maximum', Max='maximum', Logsumexp='log-sum-exp', LogSoftmax='log-softmax',
+             Relu='ReLU', Threshold='ReLU', LeakyRelu='leaky ReLU', Silu='SiLU', Gelu='GELU',
+             NativeBatchNorm='batch norm', NativeLayerNorm='layer norm',
+             NllLoss='choice of the labels', MseLoss='mean squared error', Embedding='embedding')
 _STATISTICS = 'Mean Sum Var Std VarMean StdMean Norm LinalgVectorNorm Amax Amin Max Min Logsumexp'.split()
 
 def _kind(node): return re.sub(r'Backward\d*$', '', node.name())
 def _said(node): return _SAID.get(_kind(node), _kind(node).lower())
 
+# %% ../nbs/91_gradcheck.ipynb #e8c050cc
 def _nodes(out):
     "The steps of the graph behind `out` that do something -> how far each lies from `out`, counted along the longest way"
     far, todo = {}, [(out.grad_fn, 0)]
@@ -267,7 +320,7 @@ def _backward_order(tensors, out):
     place = {k: leaf.get(id(t), math.inf) if t.grad_fn is None else far.get(t.grad_fn, math.inf) for k,t in tensors.items()}
     return sorted(place, key=lambda k: (place[k], -list(tensors).index(k)))
 
-# %% ../nbs/91_gradcheck.ipynb #bae7300e
+# %% ../nbs/91_gradcheck.ipynb #4e9848bd
 class _Case:
     "What is needed to ask: and what would this mistake have given?"
     def __init__(self,
@@ -284,11 +337,12 @@ class _Case:
 
     def gradients(self,
         up=None, # another upstream gradient
-        changes=(), # (node, before, f): f(what goes out, what came in) replaces what `node` passes on, or with `before` f(what came in) what it gets
+        changes=(), # (node, before, f): f(going out, come in) replaces what `node` passes on; with `before`, f(come in) what it gets
     ): # name -> gradient
         "Autograd's gradients, with steps of the backward pass replaced"
         hooks = [n.register_prehook(f) if before else n.register_hook(f) for n,before,f in changes]
-        try: gs = torch.autograd.grad(self.out, list(self.tensors.values()), self.up if up is None else up, retain_graph=True, allow_unused=True)
+        up, ts = self.up if up is None else up, list(self.tensors.values())
+        try: gs = torch.autograd.grad(self.out, ts, up, retain_graph=True, allow_unused=True)
         finally:
             for h in hooks: h.remove()
         return {k: torch.zeros_like(t) if g is None else g for (k,t),g in zip(self.tensors.items(), gs)}
@@ -298,46 +352,57 @@ class _Case:
         try: return {k: g.detach().double().cpu() for k,g in self.backward(up).items() if isinstance(g, torch.Tensor)}
         except Exception: return {}
 
-# %% ../nbs/91_gradcheck.ipynb #73f4f067
+# %% ../nbs/91_gradcheck.ipynb #03db565e
+_UPSTREAM = dict( # cause: what it says
+    dropped='it does not depend on the upstream gradient: that is dropped',
+    misused='right for an upstream gradient of ones, wrong for others: in a part it is not multiplied by, or its entries are summed, '
+            'or in wrong places',
+    twice='twice the upstream gradient makes it four times as large: the upstream gradient is used twice',
+    sign='the opposite upstream gradient does not give the opposite: something is decided by the sign of a gradient, such as a mask made of '
+         'the gradient in place of the activation')
+
 def _upstream_causes(case, name, y):
     "Causes that have to do with the upstream gradient, for gradient `y` of tensor `name`"
-    up, ask = case.up, lambda u: case.gradients(u)[name]
-    if _fits(y, up): return [Cause('passed on', 'it is the upstream gradient, unchanged: the derivative of this step is missing')]
+    if _fits(y, case.up): return [Cause('passed on', 'it is the upstream gradient, unchanged: the derivative of this step is missing')]
     if name in case.values and _fits(y, case.values[name]): return [Cause('value', 'it is the tensor itself, not its gradient')]
-    ones, twice, minus = (case.yours(u).get(name) for u in (torch.ones_like(up), 2*up, -up))
-    if ones is not None and _fits(ones, y): return [Cause('upstream', 'it does not depend on the upstream gradient: that is dropped' + (' (with one of ones it is right)' if _fits(ones, ask(torch.ones_like(up))) else ''))]
-    if ones is not None and _fits(ones, ask(torch.ones_like(up))):
-        return [Cause('upstream misused', 'right for an upstream gradient of ones, wrong for others: in a part it is not multiplied by, or its entries are summed, or in wrong places')]
+    ones = torch.ones_like(case.up)
+    mine, twice, minus = (case.yours(u).get(name) for u in (ones, 2*case.up, -case.up))
+    right_for_ones = mine is not None and _fits(mine, case.gradients(ones)[name])
+    if mine is not None and _fits(mine, y):
+        return [Cause('upstream', _UPSTREAM['dropped'] + (' (with one of ones it is right)' if right_for_ones else ''))]
+    if right_for_ones: return [Cause('upstream misused', _UPSTREAM['misused'])]
     if twice is None or minus is None: return []
-    if _fits(twice, 4*y): return [Cause('upstream twice', 'twice the upstream gradient makes it four times as large: the upstream gradient is used twice')]
-    if _fits(twice, 2*y) and not _fits(minus, -y):
-        return [Cause('sign of gradient', 'the opposite upstream gradient does not give the opposite: something is decided by the sign of a gradient, such as a mask made of the gradient in place of the activation')]
+    if _fits(twice, 4*y): return [Cause('upstream twice', _UPSTREAM['twice'])]
+    if _fits(twice, 2*y) and not _fits(minus, -y): return [Cause('sign of gradient', _UPSTREAM['sign'])]
     return []
 
+# %% ../nbs/91_gradcheck.ipynb #d38e0694
 def _rows_causes(case, name, y):
     "Causes for a gradient that has seen a part of the upstream gradient only, or all of it as one number"
-    up, ask = case.up, lambda u: case.gradients(u)[name]
-    res = [Cause('upstream misused', f'right for an upstream gradient that is {text} to one number first')
-           for f,text in ((torch.sum, 'summed up'), (torch.mean, 'averaged')) if up.numel() > 1 and _fits(y, ask(f(up).expand_as(up)))]
+    up, res = case.up, []
+    gives_y = lambda u: _fits(y, case.gradients(u)[name])
+    for f,text in ((torch.sum, 'summed up'), (torch.mean, 'averaged')) if up.numel() > 1 else ():
+        if gives_y(f(up).expand_as(up)):
+            res.append(Cause('upstream misused', f'right for an upstream gradient that is {text} to one number first'))
     for d,n in enumerate(up.shape):
         for i,said in ((0, 'first'), (n - 1, 'last')) if n > 2 else ():
-            one = (torch.arange(n) == i).reshape([-1 if a == d else 1 for a in range(up.ndim)])
-            if _fits(y, ask(up*one)): res.append(Cause('one only', f'only the {said} entry along axis {d} of the upstream gradient counts: is the sum overwritten in a loop?'))
-            if _fits(y, ask(up*~one)): res.append(Cause('off by one', f'the {said} entry along axis {d} of the upstream gradient does not count: does a loop or a slice end too early?'))
+            one, entry = (torch.arange(n) == i).reshape([-1 if a == d else 1 for a in range(up.ndim)]), f'the {said} entry along axis {d}'
+            if gives_y(up*one):
+                res.append(Cause('one only', f'only {entry} of the upstream gradient counts: is the sum overwritten in a loop?'))
+            if gives_y(up*~one):
+                res.append(Cause('off by one', f'{entry} of the upstream gradient does not count: does a loop or a slice end too early?'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #3088a841
+# %% ../nbs/91_gradcheck.ipynb #987e1566
 def _parts(case, name):
     "[gradient that comes by way of some steps, those steps], for each way that is not the only one to tensor `name`"
     r, parts = case.right[name], []
-    for node in case.steps:
-        for i,(below,_) in enumerate(node.next_functions):
-            if below is None: continue
-            def drop(out, came, i=i): return tuple(torch.zeros_like(g) if j == i and g is not None else g for j,g in enumerate(out))
-            d = r - case.gradients(changes=[(node, False, drop)])[name]
-            if not d.abs().max() > 1e-9*r.abs().max() or _fits(d, r): continue
-            if (same := next((p for p in parts if _fits(p[0], d)), None)): same[1].append(node)
-            else: parts.append([d, [node]])
+    for node,i in ((n, i) for n in case.steps for i,(below,_) in enumerate(n.next_functions) if below is not None):
+        def drop(out, came, i=i): return tuple(torch.zeros_like(g) if j == i and g is not None else g for j,g in enumerate(out))
+        d = r - case.gradients(changes=[(node, False, drop)])[name]
+        if not d.abs().max() > 1e-9*r.abs().max() or _fits(d, r): continue
+        if (same := next((p for p in parts if _fits(p[0], d)), None)): same[1].append(node)
+        else: parts.append([d, [node]])
     return parts
 
 def _way(nodes, case):
@@ -347,61 +412,79 @@ def _way(nodes, case):
     words = [f'{_said(n)}' + (f' ({named[n]})' if n in named else '') for n in nodes if _kind(n) not in dull or n in named]
     return ', '.join(dict.fromkeys(reversed(words or [_said(n) for n in nodes])))
 
+def _and(words): return words[0] if len(words) == 1 else ', '.join(words[:-1]) + ' and ' + words[-1]
+
+# %% ../nbs/91_gradcheck.ipynb #eee03f30
 def _factor_of(y, r, d, case):
     "Causes for `y` being `r`, but for a part `d` of it that is multiplied by a constant; [] if it is not"
     a = (((y - r)*d).sum()/(d*d).sum()).item()
     if not math.isfinite(a) or not _fits(y - r, a*d): return []
     return [Cause('missing part', '')] if abs(1 + a) < 1e-6 else _constant_causes(1 + a, case.sizes, r.numel() >= 8)
 
-# %% ../nbs/91_gradcheck.ipynb #0abb4d20
 def _part_causes(case, name, y):
     "Causes that lie in one of several ways along which the gradient comes: missing, of the wrong sign or size"
     r, res = case.right[name], []
-    for d,nodes in _parts(case, name):
-        way = f'the part that comes by way of {_way(nodes, case)}'
+    def add(d, way, missing):
         for c in _factor_of(y, r, d, case)[:1]:
-            res.append(Cause('missing part', f'{way} is missing') if c.name == 'missing part' else Cause(f'part: {c.name}', f'{way} is wrong, {c.text}'))
-    held = [(n, False, lambda out, came: tuple(None if g is None else torch.zeros_like(g) for g in out)) for n in case.steps if _kind(n) in _STATISTICS]
+            if c.name == 'missing part': res.append(missing)
+            else: res.append(Cause(f'part: {c.name}', f'the part that comes by way of {way} is wrong, {c.text}'))
+    for d,nodes in _parts(case, name):
+        way = _way(nodes, case)
+        add(d, way, Cause('missing part', f'the part that comes by way of {way} is missing'))
+    stop = lambda out, came: tuple(None if g is None else torch.zeros_like(g) for g in out)
+    held = [(n, False, stop) for n in case.steps if _kind(n) in _STATISTICS]
     if len(held) > 1 and not res and (d := r - case.gradients(changes=held)[name]).any() and not _fits(d, r):
         what = 'the statistics (' + _and(sorted({_said(n) for n,_,_ in held})) + ')'
-        for c in _factor_of(y, r, d, case)[:1]:
-            res.append(Cause('statistics held', f'right if {what} are taken for constants; they depend on the input too') if c.name == 'missing part' else
-                       Cause(f'part: {c.name}', f'the part that comes by way of {what} is wrong, {c.text}'))
+        add(d, what, Cause('statistics held', f'right if {what} are taken for constants; they depend on the input too'))
     return res
 
-def _and(words): return words[0] if len(words) == 1 else ', '.join(words[:-1]) + ' and ' + words[-1]
-
-# %% ../nbs/91_gradcheck.ipynb #e84bc418
-_SLOPES = dict(Tanh=lambda g, t: g*(1 - t*t), Sigmoid=lambda g, t: g*t*(1 - t), Relu=lambda g, t: g*(t > 0), Exp=lambda g, t: g*t)     # from the step's result
-_FORMULAS = { # what is written in place of the derivative, t being the step's result
-    'Tanh': ('1 - tanh(x)^2', {'1 - tanh(x)': lambda t: 1 - t, 'tanh(x)^2': lambda t: t*t, '1 + tanh(x)^2': lambda t: 1 + t*t, 'that of the sigmoid, t (1 - t)': lambda t: t*(1 - t)}),
-    'Sigmoid': ('s (1 - s)', {'s alone': lambda t: t, '1 - s alone': lambda t: 1 - t, 's (1 + s)': lambda t: t*(1 + t), 'that of the tanh, 1 - s^2': lambda t: 1 - t*t}),
+# %% ../nbs/91_gradcheck.ipynb #5d1a0c70
+_SLOPES = dict( # what the step passes on, from what comes in and from its result t
+    Tanh=lambda g, t: g*(1 - t*t), Sigmoid=lambda g, t: g*t*(1 - t), Relu=lambda g, t: g*(t > 0), Exp=lambda g, t: g*t)
+_FORMULAS = { # step: (derivative, {what is written in its place: its value}), t being the step's result
+    'Tanh': ('1 - tanh(x)^2', {
+        '1 - tanh(x)': lambda t: 1 - t, 'tanh(x)^2': lambda t: t*t, '1 + tanh(x)^2': lambda t: 1 + t*t,
+        'that of the sigmoid, t (1 - t)': lambda t: t*(1 - t)}),
+    'Sigmoid': ('s (1 - s)', {
+        's alone': lambda t: t, '1 - s alone': lambda t: 1 - t, 's (1 + s)': lambda t: t*(1 + t),
+        'that of the tanh, 1 - s^2': lambda t: 1 - t*t}),
     'Relu': ('1 or 0', {'the ReLU itself': lambda t: t, 'the mask inverted': lambda t: 1.*(t <= 0), '1 or -1': lambda t: 2.*(t > 0) - 1}),
     'Sqrt': ('1/(2 sqrt(x))', {'1/sqrt(x)': lambda t: 1/t, '1/(2x)': lambda t: .5/t/t, 'sqrt(x)/2': lambda t: t/2}),
     'Rsqrt': ('-x^(-3/2)/2', {'-x^(-1/2)/2': lambda t: -t/2, '-x^(-3/2)': lambda t: -t**3, 'x^(-3/2)/2': lambda t: t**3/2}),
     'Reciprocal': ('-1/x^2', {'1/x^2': lambda t: t*t, '-1/x': lambda t: -t})}
-_ENTRIES = [*_FORMULAS, 'Exp', 'Log', 'LeakyRelu', 'Threshold', 'Clamp', 'ClampMin', 'Hardtanh', 'Abs', 'Pow', 'Silu', 'Gelu', 'Elu', 'Softplus', 'Softmax', 'Sin', 'Cos']
+_ENTRIES = [*_FORMULAS, *'Exp Log LeakyRelu Threshold Clamp ClampMin Hardtanh Abs Pow Silu Gelu Elu Softplus Softmax Sin Cos'.split()]
 
-def _entry_mistakes(node, came, values):
+def _alike(t, values):
+    "(name, tensor) for those of `values` that could stand where `t` belongs: of its shape, and not the same"
+    return [(k, v) for k,v in values.items() if v.shape == t.shape and v.is_floating_point() and not _fits(v, t)]
+
+# %% ../nbs/91_gradcheck.ipynb #5fd4ab37
+def _entry_mistakes(node, g, values):
     "(name, text, what the step would pass on) for a step that works entry by entry and has one input"
-    kind, said, g = _kind(node), _said(node), came[0]
-    relu = kind in ('Relu', 'Threshold', 'LeakyRelu')
-    yield ('mask', f'the mask of the {said} is missing', g) if relu else ('slope missing', f'the derivative of the {said} is missing: the gradient is passed on as it came', g)
-    if relu: yield 'mask', f'the mask of the {said} is made of the sign of the gradient, not of the activation', g*(g > 0)
+    kind, said = _kind(node), _said(node)
+    if kind in ('Relu', 'Threshold', 'LeakyRelu'):
+        yield 'mask', f'the mask of the {said} is missing', g
+        yield 'mask', f'the mask of the {said} is made of the sign of the gradient, not of the activation', g*(g > 0)
+    else: yield 'slope missing', f'the derivative of the {said} is missing: the gradient is passed on as it came', g
     own = node._saved_result if kind in _FORMULAS or kind == 'Exp' else None
-    for text,f in _FORMULAS.get(kind, ('', {}))[1].items(): yield 'formula', f'as if the derivative of the {said} were {text}, and not {_FORMULAS[kind][0]}', g*f(own)
-    again = dict(Tanh=torch.tanh, Sigmoid=torch.sigmoid, Exp=torch.exp).get(kind)
-    if again: yield 'wrong tensor', f'the derivative of the {said} is taken at its result, not at its input', _SLOPES[kind](g, again(own))
-    for k,t in values.items():
-        if kind in _SLOPES and t.shape == own.shape and t.is_floating_point() and not _fits(t, own):
-            yield 'wrong tensor', f'the derivative of the {said} is computed from {k}, not from its result', _SLOPES[kind](g, t)
-    if kind == 'Pow':
-        x, e = node._saved_self, node._saved_exponent
-        yield 'formula', f'as if the derivative of x^{e} were {e} x^{e}, and not {e} x^{e - 1}', g*e*x**e
-        yield 'formula', f'as if the derivative of x^{e} were x^{e - 1}, and not {e} x^{e - 1}', g*x**(e - 1)
-        for k,t in values.items():
-            if t.shape == x.shape and t.is_floating_point() and not _fits(t, x): yield 'wrong tensor', f'the derivative of a power is computed from {k}, not from what was raised to it', g*e*t**(e - 1)
+    right, formulas = _FORMULAS.get(kind, ('', {}))
+    for text,f in formulas.items(): yield 'formula', f'as if the derivative of the {said} were {text}, and not {right}', g*f(own)
+    if kind in ('Tanh', 'Sigmoid', 'Exp'):
+        again = getattr(torch, kind.lower())(own)
+        yield 'wrong tensor', f'the derivative of the {said} is taken at its result, not at its input', _SLOPES[kind](g, again)
+    for k,t in _alike(own, values) if kind in _SLOPES else ():
+        yield 'wrong tensor', f'the derivative of the {said} is computed from {k}, not from its result', _SLOPES[kind](g, t)
 
+def _power_mistakes(node, g, values):
+    "The same for a power"
+    x, e = node._saved_self, node._saved_exponent
+    right = f'{e:g} x^{e - 1:g}'
+    yield 'formula', f'as if the derivative of x^{e:g} were {e:g} x^{e:g}, and not {right}', g*e*x**e
+    yield 'formula', f'as if the derivative of x^{e:g} were x^{e - 1:g}, and not {right}', g*x**(e - 1)
+    for k,t in _alike(x, values):
+        yield 'wrong tensor', f'the derivative of a power is computed from {k}, not from what was raised to it', g*e*t**(e - 1)
+
+# %% ../nbs/91_gradcheck.ipynb #36b92e2d
 def _gate_mistakes(node, g):
     "The same for SiLU and GELU, x times a gate"
     x = node._saved_self
@@ -413,137 +496,160 @@ def _gate_mistakes(node, g):
     yield 'formula', f'{of} the factor x in the second part is missing', g*(s + slope)
     yield 'formula', f'{of} the second part has the wrong sign', g*(s - x*slope)
 
-# %% ../nbs/91_gradcheck.ipynb #d763021a
+# %% ../nbs/91_gradcheck.ipynb #216471bf
 def _called(t, values):
-    "', x,' for the value named x that is the tensor `t`, perhaps transposed; else nothing"
-    return next((f' ({k} or the gradient)' for k,v in values.items() if v.ndim == t.ndim and (_fits(v, t) or v.ndim > 1 and _fits(v.transpose(-1, -2), t))), '')
+    "' (x or the gradient)' for the value named x that is the tensor `t`, perhaps transposed; else nothing"
+    same = lambda v: v.ndim == t.ndim and (_fits(v, t) or v.ndim > 1 and _fits(v.transpose(-1, -2), t))
+    return next((f' ({k} or the gradient)' for k,v in values.items() if same(v)), '')
 
-def _product_mistakes(node, i, came, out, values):
-    "(name, text, what the step would pass on to its input `i`) for products of matrices, of entries, and quotients"
-    kind, g = _kind(node), came[0]
-    saved = lambda k: getattr(node, f'_saved_{k}', None)
-    if kind in ('Mm', 'Bmm', 'Addmm', 'Baddbmm'):
-        first = kind in ('Addmm', 'Baddbmm')
-        a, b = (saved(k) for k in (('mat1', 'mat2') if kind == 'Addmm' else ('batch1', 'batch2') if kind == 'Baddbmm' else ('self', 'mat2')))
-        left, other = (i == first), (b if i == first else a)
-        if i < first or other is None: return
-        T = lambda t: t.transpose(-1, -2)
-        product = lambda o: g @ T(o) if left else T(o) @ g
-        for p,q in itertools.product((other, T(other)), (g, T(g))):
-            for m in ((p, q), (q, p)):
-                if m[0].shape[-1] == m[1].shape[-2] and (v := m[0] @ m[1]).shape == out.shape:
-                    yield 'transposed', f'in the gradient of a matrix product a factor{_called(other, values)} is transposed where it must not be, or not transposed where it must, or on the wrong side', v
-        for k,t in values.items():
-            if t.shape == other.shape and t.is_floating_point() and not _fits(t, other): yield 'wrong tensor', f'in the gradient of a matrix product stands {k} in place of the factor that was multiplied by', product(t)
-    if kind in ('Mul', 'Div'):
-        own, other = (saved('self'), saved('other')) if i == 0 else (saved('other'), saved('self'))
-        v = lambda t: t if t.shape == out.shape else t.sum_to_size(out.shape) if t.ndim >= out.ndim else None
-        yield 'factor missing', f'in the gradient of a {_said(node)} the other factor is missing', v(g)
-        if kind == 'Mul' and own is not None: yield 'wrong tensor', 'in the gradient of a product stands the factor itself, not the other one', v(g*own)
-        for k,t in values.items() if kind == 'Mul' and other is not None else ():
-            if t.shape == other.shape and t.is_floating_point() and not _fits(t, other): yield 'wrong tensor', f'in the gradient of a product stands {k} in place of the other factor', v(g*t)
-        if kind == 'Div' and i == 0 and other is not None: yield 'formula', 'as if the derivative of a/b by a were b, and not 1/b', v(g*other)
-        if kind == 'Div' and i == 1 and own is not None and other is not None:
-            yield 'formula', 'as if the derivative of a/b by b were -a/b, and not -a/b^2', v(-g*other/own)
-            yield 'formula', 'as if the derivative of a/b by b were -1/b^2, and not -a/b^2', v(-g/own/own)
-            yield 'formula', 'as if the derivative of a/b by b were a, as for a product, and not -a/b^2', v(g*other)
+def _matrix_mistakes(node, i, g, out, values):
+    "(name, text, what the step would pass on to its input `i`) for products of matrices"
+    kind, saved = _kind(node), lambda k: getattr(node, f'_saved_{k}', None)
+    a, b = dict(Mm=('self', 'mat2'), Bmm=('self', 'mat2'), Addmm=('mat1', 'mat2'), Baddbmm=('batch1', 'batch2'))[kind]
+    first = int(kind in ('Addmm', 'Baddbmm'))          # the input that is the left factor; before it comes what is added
+    left, other = i == first, saved(b if i == first else a)
+    if i < first or other is None: return
+    T, text = lambda t: t.transpose(-1, -2), 'in the gradient of a matrix product '
+    for p,q in itertools.product((other, T(other)), (g, T(g))):
+        for m in ((p, q), (q, p)):
+            if m[0].shape[-1] == m[1].shape[-2] and (v := m[0] @ m[1]).shape == out.shape:
+                yield 'transposed', (f'{text}a factor{_called(other, values)} is transposed where it must not be, or not transposed where it must, '
+                                     f'or on the wrong side'), v
+    for k,t in _alike(other, values):
+        yield 'wrong tensor', f'{text}stands {k} in place of the factor that was multiplied by', g @ T(t) if left else T(t) @ g
 
-# %% ../nbs/91_gradcheck.ipynb #96be2599
-def _softmax_mistakes(node, came):
-    "(name, text, what the step would pass on) for softmax and log-softmax"
-    g, p = came[0], node._saved_result
-    dim = (node._saved_dim + p.ndim) % p.ndim if node._saved_dim < p.ndim else node._saved_dim - 2**64 + p.ndim
-    total = lambda t, d: t.sum(d, keepdim=True)
-    if _kind(node) == 'Softmax':
-        yield 'diagonal', 'the Jacobian of the softmax is taken for diagonal, p (1 - p): each output depends on all logits of its row', g*p*(1 - p)
-        yield 'diagonal', 'of the Jacobian of the softmax only p is there: the sum over the row is missing', g*p
-        for d in range(p.ndim):
-            if d != dim: yield 'wrong axis', f'the sum of the softmax runs over axis {d}, not over axis {dim}', p*(g - total(g*p, d))
-            if d != dim and p.shape[d] == p.shape[dim] and p.ndim == 2: yield 'keepdim', 'the sum of the softmax has lost its axis (keepdim), and is broadcast along the wrong one', p*(g - (g*p).sum(dim))
-        yield 'formula', 'the sum of the softmax runs over the upstream gradient alone; it must be weighted with p', p*(g - total(g, dim))
-        yield 'formula', 'the softmax itself is missing as a factor in front', g - total(g*p, dim)
-        yield 'sign', 'the sum of the softmax is added; it must be subtracted', p*(g + total(g*p, dim))
-        yield 'summed', 'the sum of the softmax runs over everything, not over each row', p*(g - (g*p).sum())
-        yield 'averaged', 'the softmax takes the mean of g p, not the sum', p*(g - (g*p).mean(dim, keepdim=True))
-    else:
-        q = p.exp()
-        yield 'diagonal', 'the Jacobian of the log-softmax is taken for diagonal, 1 - p: each output depends on all logits of its row', g*(1 - q)
-        yield 'missing part', 'as if the gradient of the log-softmax were g, and not g - p sum(g)', g
-        yield 'formula', 'as if the gradient of the log-softmax were g - p, and not g - p sum(g)', g - q
-        yield 'formula', 'here stands the gradient of the softmax, not that of its logarithm', q*(g - total(g*q, dim))
-        h = g - q*total(g, dim)
-        yield 'formula', 'the Jacobian of the softmax is applied once more; that of the log-softmax contains it already', q*(h - total(h*q, dim))
-        yield 'formula', 'as if the gradient of the log-softmax were g - log(p) sum(g), and not g - p sum(g): an exp is missing', g - p*total(g, dim)
-        for d in range(p.ndim):
-            if d != dim: yield 'wrong axis', f'the sum of the log-softmax runs over axis {d}, not over axis {dim}', g - q*total(g, d)
+def _times_mistakes(node, i, g, out, values):
+    "The same for products and quotients of entries"
+    own, other = (getattr(node, f'_saved_{k}', None) for k in (('self', 'other') if i == 0 else ('other', 'self')))
+    v, said = lambda t: t if t.shape == out.shape else t.sum_to_size(out.shape) if t.ndim >= out.ndim else None, _said(node)
+    yield 'factor missing', f'in the gradient of a {said} the other factor is missing', v(g)
+    if _kind(node) == 'Mul':
+        if own is not None: yield 'wrong tensor', 'in the gradient of a product stands the factor itself, not the other one', v(g*own)
+        for k,t in _alike(other, values) if other is not None else ():
+            yield 'wrong tensor', f'in the gradient of a product stands {k} in place of the other factor', v(g*t)
+    elif i == 0:
+        if other is not None: yield 'formula', 'as if the derivative of a/b by a were b, and not 1/b', v(g*other)
+    elif own is not None and other is not None:
+        for text,t in (('-a/b', -other/own), ('-1/b^2', -1/own/own), ('a, as for a product', other)):
+            yield 'formula', f'as if the derivative of a/b by b were {text}, and not -a/b^2', v(g*t)
 
-# %% ../nbs/91_gradcheck.ipynb #77e9ecf9
-def _norm_mistakes(node, came, out):
-    "(name, text, what the step would pass on to its input) for the batch norm and layer norm that PyTorch computes in one step"
-    g, x, w, said = came[0], node._saved_input, node._saved_weight, _said(node)
-    batch = _kind(node) == 'NativeBatchNorm'
-    axes = tuple(i for i in range(x.ndim) if (i != 1) == batch) if batch else tuple(range(x.ndim - len(node._saved_normalized_shape), x.ndim))
-    if batch and not node._saved_training: return
-    flat = lambda t: t.reshape([1, -1] + [1]*(x.ndim - 2)) if batch else t
-    mean = x.mean(axes, keepdim=True)
-    inv = (node._saved_result2.reshape([1, -1] + [1]*(x.ndim - 2)) if batch else node._saved_result2).to(x.dtype)
-    xhat, gw = (x - mean)*inv, g if w is None else g*flat(w)
+# %% ../nbs/91_gradcheck.ipynb #3e6a60cc
+def _over_axis(node):
+    "The axis along which a softmax runs, counted from the front"
+    dim = node._saved_dim
+    return (dim - 2**64 if dim >= 2**63 else dim) % node._saved_result.ndim          # -1 is kept as 2**64 - 1
+
+def _softmax_mistakes(node, g):
+    "(name, text, what the step would pass on) for the softmax"
+    p, dim, the_sum = node._saved_result, _over_axis(node), 'the sum of the softmax'
+    total = lambda t, d=dim: t.sum(d, keepdim=True)
+    yield 'diagonal', ('the Jacobian of the softmax is taken for diagonal, p (1 - p): each output depends on all logits of its row'), g*p*(1 - p)
+    yield 'diagonal', 'of the Jacobian of the softmax only p is there: the sum over the row is missing', g*p
+    for d in range(p.ndim):
+        if d == dim: continue
+        yield 'wrong axis', f'{the_sum} runs over axis {d}, not over axis {dim}', p*(g - total(g*p, d))
+        if p.ndim == 2 and p.shape[0] == p.shape[1]:
+            yield 'keepdim', f'{the_sum} has lost its axis (keepdim), and is broadcast along the wrong one', p*(g - (g*p).sum(dim))
+    yield 'formula', f'{the_sum} runs over the upstream gradient alone; it must be weighted with p', p*(g - total(g))
+    yield 'formula', 'the softmax itself is missing as a factor in front', g - total(g*p)
+    yield 'sign', f'{the_sum} is added; it must be subtracted', p*(g + total(g*p))
+    yield 'summed', f'{the_sum} runs over everything, not over each row', p*(g - (g*p).sum())
+    yield 'averaged', 'the softmax takes the mean of g p, not the sum', p*(g - (g*p).mean(dim, keepdim=True))
+
+def _log_softmax_mistakes(node, g):
+    "The same for the logarithm of the softmax"
+    log_p, dim = node._saved_result, _over_axis(node)
+    p, total = log_p.exp(), lambda t, d=dim: t.sum(d, keepdim=True)
+    h = g - p*total(g)          # the right one
+    text = lambda t: f'as if the gradient of the log-softmax were {t}, and not g - p sum(g)'
+    yield 'diagonal', ('the Jacobian of the log-softmax is taken for diagonal, 1 - p: each output depends on all logits of its row'), g*(1 - p)
+    yield 'missing part', text('g'), g
+    yield 'formula', text('g - p'), g - p
+    yield 'formula', 'here stands the gradient of the softmax, not that of its logarithm', p*(g - total(g*p))
+    yield 'formula', ('the Jacobian of the softmax is applied once more; that of the log-softmax contains it already'), p*(h - total(h*p))
+    yield 'formula', text('g - log(p) sum(g)') + ': an exp is missing', g - log_p*total(g)
+    for d in range(p.ndim):
+        if d != dim: yield 'wrong axis', f'the sum of the log-softmax runs over axis {d}, not over axis {dim}', g - p*total(g, d)
+
+# %% ../nbs/91_gradcheck.ipynb #eb664400
+def _norm_tensors(node):
+    "(axes of the means, x, 1/std, weight or None), broadcastable, of the batch norm or layer norm that PyTorch computes in one step"
+    x, w = node._saved_input, node._saved_weight
+    if _kind(node) == 'NativeLayerNorm':
+        return tuple(range(x.ndim - len(node._saved_normalized_shape), x.ndim)), x, node._saved_result2.to(x.dtype), w
+    column = lambda t: t.reshape([1, -1] + [1]*(x.ndim - 2))
+    return tuple(i for i in range(x.ndim) if i != 1), x, column(node._saved_result2).to(x.dtype), None if w is None else column(w)
+
+def _norm_mistakes(node, g):
+    "(name, text, what the step would pass on to its input) for batch norm and layer norm"
+    if _kind(node) == 'NativeBatchNorm' and not node._saved_training: return
+    (axes, x, inv, w), said = _norm_tensors(node), _said(node)
     m = lambda t, a=axes: t.mean(a, keepdim=True)
+    n, gw = (x - m(x))*inv, g if w is None else g*w          # n: the normalized x
+    part = f'of the gradient of the {said} the part that comes by way of the'
     yield 'statistics held', f'right if mean and variance of the {said} are taken for constants; they depend on the input too', gw*inv
-    yield 'missing part', f'of the gradient of the {said} the part that comes by way of the variance is missing', inv*(gw - m(gw))
-    yield 'missing part', f'of the gradient of the {said} the part that comes by way of the mean is missing', inv*(gw - xhat*m(gw*xhat))
-    yield 'factor missing', f'the division by the standard deviation is missing in the gradient of the {said}', gw - m(gw) - xhat*m(gw*xhat)
-    if w is not None: yield 'factor missing', f'the weight of the {said} is missing in the gradient of its input', inv*(g - m(g) - xhat*m(g*xhat))
+    yield 'missing part', f'{part} variance is missing', inv*(gw - m(gw))
+    yield 'missing part', f'{part} mean is missing', inv*(gw - n*m(gw*n))
+    yield 'factor missing', f'the division by the standard deviation is missing in the gradient of the {said}', gw - m(gw) - n*m(gw*n)
+    if w is not None: yield 'factor missing', f'the weight of the {said} is missing in the gradient of its input', inv*(g - m(g) - n*m(g*n))
     yield 'formula', f'in the gradient of the {said} stands x in place of the normalized x', inv*(gw - m(gw) - x*m(gw*x))
-    other = tuple(i for i in range(x.ndim) if i not in axes)
-    if other: yield 'wrong axis', f'the means in the gradient of the {said} run over the wrong axes', inv*(gw - m(gw, other) - xhat*m(gw*xhat, other))
+    if (other := tuple(i for i in range(x.ndim) if i not in axes)):
+        yield 'wrong axis', f'the means in the gradient of the {said} run over the wrong axes', inv*(gw - m(gw, other) - n*m(gw*n, other))
 
-# %% ../nbs/91_gradcheck.ipynb #0b9c9efe
+# %% ../nbs/91_gradcheck.ipynb #f5aa8f39
 def _convolution_mistakes(node, i, g, out):
     "(name, text, what the step would pass on to its input `i`) for convolutions"
     s = lambda k: getattr(node, f'_saved_{k}')
-    axes = range(2, out.ndim)
+    def back(w): return torch.ops.aten.convolution_backward(g, s('input'), w, None, s('stride'), s('padding'), s('dilation'), s('transposed'),
+                                                            s('output_padding'), s('groups'), [True, False, False])[0]
+    text, axes = 'in the gradient of the input of the convolution', range(2, out.ndim)
     for some in (c for k in range(1, len(axes) + 1) for c in itertools.combinations(axes, k)):
         along = '' if len(some) == len(axes) else f', but along axis {some[0]} only'
-        if i == 1: yield 'flipped', f'the gradient of the kernel is the right one, turned around{along}', out.flip(some); continue
-        back = lambda w: torch.ops.aten.convolution_backward(g, s('input'), w, None, s('stride'), s('padding'), s('dilation'), s('transposed'), s('output_padding'), s('groups'), [True, False, False])[0]
-        yield 'flipped', f'the kernel is turned around in the gradient of the input of the convolution, or not turned where it must be{along}', back(s('weight').flip(some))
-        if len(axes) == 2 and out.ndim == 4 and s('weight').shape[2] == s('weight').shape[3]:
-            yield 'transposed', 'the kernel is transposed in the gradient of the input of the convolution', back(s('weight').transpose(2, 3))
+        if i == 1: yield 'flipped', f'the gradient of the kernel is the right one, turned around{along}', out.flip(some)
+        else: yield 'flipped', f'the kernel is turned around {text}, or not turned where it must be{along}', back(s('weight').flip(some))
+    if i == 0 and out.ndim == 4 and s('weight').shape[2] == s('weight').shape[3]:
+        yield 'transposed', f'the kernel is transposed {text}', back(s('weight').transpose(2, 3))
 
-def _other_mistakes(node, i, came, out):
-    "The same for maxima and cumulative sums"
-    kind, g = _kind(node), came[0]
-    if kind in ('Max', 'Amax', 'Min', 'Amin', 'MaxPool2DWithIndices'):
-        for d in range(out.ndim + 1):
-            try: yield 'mask', 'each entry gets the gradient of the maximum, not only the largest one', (g if g.ndim == out.ndim else g.unsqueeze(d)).expand(out.shape)
-            except (RuntimeError, IndexError): pass
-    if kind == 'Cumsum':
-        for d in range(g.ndim):
-            yield 'formula', 'the gradient of the cumulative sum is summed up from the front; it must be from the end', g.cumsum(d)
-            yield 'wrong axis', f'the gradient of the cumulative sum runs over axis {d}', g.flip(d).cumsum(d).flip(d)
-        yield 'off by one', 'the cumulative sum leaves out the entry itself', out - g
+def _maximum_mistakes(g, out):
+    "The same for maxima and minima along axes"
+    for d in range(out.ndim + 1):
+        try: v = (g if g.ndim == out.ndim else g.unsqueeze(d)).expand(out.shape)
+        except (RuntimeError, IndexError): continue
+        yield 'mask', 'each entry gets the gradient of the maximum, not only the largest one', v
 
+def _cumsum_mistakes(g, out):
+    "The same for cumulative sums"
+    for d in range(g.ndim):
+        yield 'formula', 'the gradient of the cumulative sum is summed up from the front; it must be from the end', g.cumsum(d)
+        yield 'wrong axis', f'the gradient of the cumulative sum runs over axis {d}', g.flip(d).cumsum(d).flip(d)
+    yield 'off by one', 'the cumulative sum leaves out the entry itself', out - g
+
+# %% ../nbs/91_gradcheck.ipynb #ff608c69
 def _mistakes(node, i, came, out, values):
     "All known mistakes in one step: (name, text, what the step would pass on to its input `i`)"
-    kind = _kind(node)
-    if kind in _ENTRIES and came[0].shape == out.shape: yield from _entry_mistakes(node, came, values)
-    if kind == 'Silu' or kind == 'Gelu' and node._saved_approximate == 'none': yield from _gate_mistakes(node, came[0])
-    if kind in ('Softmax', 'LogSoftmax'): yield from _softmax_mistakes(node, came)
-    if kind in ('NativeBatchNorm', 'NativeLayerNorm') and i == 0: yield from _norm_mistakes(node, came, out)
-    if kind == 'Convolution' and i < 2: yield from _convolution_mistakes(node, i, came[0], out)
-    yield from _product_mistakes(node, i, came, out, values)
-    yield from _other_mistakes(node, i, came, out)
+    kind, g = _kind(node), came[0]
+    if kind in _ENTRIES and g.shape == out.shape: yield from _entry_mistakes(node, g, values)
+    if kind == 'Pow': yield from _power_mistakes(node, g, values)
+    if kind == 'Silu' or kind == 'Gelu' and node._saved_approximate == 'none': yield from _gate_mistakes(node, g)
+    if kind == 'Softmax': yield from _softmax_mistakes(node, g)
+    if kind == 'LogSoftmax': yield from _log_softmax_mistakes(node, g)
+    if kind in ('NativeBatchNorm', 'NativeLayerNorm') and i == 0: yield from _norm_mistakes(node, g)
+    if kind == 'Convolution' and i < 2: yield from _convolution_mistakes(node, i, g, out)
+    if kind in ('Mm', 'Bmm', 'Addmm', 'Baddbmm'): yield from _matrix_mistakes(node, i, g, out, values)
+    if kind in ('Mul', 'Div'): yield from _times_mistakes(node, i, g, out, values)
+    if kind in ('Max', 'Amax', 'Min', 'Amin', 'MaxPool2DWithIndices'): yield from _maximum_mistakes(g, out)
+    if kind == 'Cumsum': yield from _cumsum_mistakes(g, out)
 
-# %% ../nbs/91_gradcheck.ipynb #05d10e28
+# %% ../nbs/91_gradcheck.ipynb #bf042983
 def _offers(node, case):
     "[(input of the step, name, text, what it would pass on there)] for all known mistakes in step `node`"
     res = []
     def look(out, came):
-        if came[0] is None: return
-        for i,g in enumerate(out):
+        for i,g in enumerate(out if came[0] is not None else ()):
             if g is None: continue
-            try: res.extend((i, cause, text, v) for cause,text,v in _mistakes(node, i, came, g, case.values) if v is not None and v.shape == g.shape and not _fits(v, g, 1e-9))
+            try:
+                for cause,text,v in _mistakes(node, i, came, g, case.values):
+                    if v is not None and v.shape == g.shape and not _fits(v, g, 1e-9): res.append((i, cause, text, v))
             except (RuntimeError, AttributeError): pass          # a step that keeps less than usual
     case.gradients(changes=[(node, False, look)])
     return res
@@ -554,20 +660,21 @@ def _step_causes(case, ys, name):
     def compare(key, *change):
         gs = case.gradients(changes=[change])
         if _fits(ys[name], gs[name]) and not _fits(gs[name], case.right[name]): found.setdefault(key, gs)
+    ones = lambda came: tuple(None if g is None else torch.ones_like(g) for g in came)
     for node in case.steps:
         if _kind(node) == 'Clone': continue
         for i,cause,text,v in _offers(node, case):
             compare((cause, text), node, False, lambda out, came, i=i, v=v: tuple(v if j == i else g for j,g in enumerate(out)))
-        compare(('upstream', f'right if ones arrive at the {_said(node)}, whatever comes from above: the gradient from there is dropped'),
-                node, True, lambda came: tuple(None if g is None else torch.ones_like(g) for g in came))
+        text = f'right if ones arrive at the {_said(node)}, whatever comes from above: the gradient from there is dropped'
+        compare(('upstream', text), node, True, ones)
     agree = lambda gs: sum(_fits(ys[k], g) for k,g in gs.items() if k in ys)
     best = max(map(agree, found.values()), default=0)
     return [Cause(*k) for k,gs in found.items() if agree(gs) == best]
 
-# %% ../nbs/91_gradcheck.ipynb #d39c6d65
-def _axis_causes(case, name, y):
-    "Causes for a gradient that is summed over the wrong axes: what stands before the sum is tried with all others"
-    r, full = case.right[name], [case.up]
+# %% ../nbs/91_gradcheck.ipynb #0001fd57
+def _before_sums(case):
+    "What passes through the steps on the way back, and its products with what was multiplied: things that a gradient may be a sum of"
+    full = [case.up]
     def look(node):
         def see(out, came):
             if came[0] is None: return
@@ -577,15 +684,21 @@ def _axis_causes(case, name, y):
         return see
     try: case.gradients(changes=[(n, False, look(n)) for n in case.steps if _kind(n) != 'Clone'])
     except (RuntimeError, AttributeError): pass
-    for u in full:
-        axes = _long_axes(u)
-        sums = {(a, keep): u.sum(a, keepdim=keep) for a in axes for keep in (False, True)}
+    return full
+
+def _axis_causes(case, name, y):
+    "Causes for a gradient that is summed over the wrong axes: what stands before the sum is tried with all others"
+    r = case.right[name]
+    for u in _before_sums(case):
+        sums = {(a, keep): u.sum(a, keepdim=keep) for a in _long_axes(u) for keep in (False, True)}
         right = [a for (a,_),t in sums.items() if t.numel() == r.numel() and _fits(t.reshape(r.shape), r)]
-        for (a,_),t in sums.items():
-            if right and a not in right and (y.squeeze().shape == t.squeeze().shape and _fits(y.squeeze(), t.squeeze()) or t.numel() == 1 and y.shape == r.shape and _fits(y, t.expand_as(y) if t.ndim in (0, y.ndim) else t.reshape(()).expand_as(y))):
+        for (a,_),t in sums.items() if right else ():
+            if a in right: continue
+            if _fits(y.squeeze(), t.squeeze()) or t.numel() == 1 and y.shape == r.shape and _fits(y, t.reshape(()).expand_as(y)):
                 return [Cause('wrong axis', f'summed over {_over(u, a)} where it must be summed over {_over(u, right[0])}')]
     return []
 
+# %% ../nbs/91_gradcheck.ipynb #47476daf
 def _term_causes(y, r, values, up=None, tol=1e-7):
     "Causes for a result that one of the named tensors, or the upstream gradient, was multiplied by or added to, or was not"
     res = []
@@ -597,23 +710,29 @@ def _term_causes(y, r, values, up=None, tol=1e-7):
         if _fits(y*t, r, tol): res.append(Cause('factor missing', f'multiplied by {k} it is right'))
         if _fits(y, r*t, tol): res.append(Cause('factor too many', f'it is the right one multiplied by {k}'))
         if t.shape == r.shape and r.numel() >= 8 and (c := _ratio(y - r, t, tol)) is not None:
-            res.append(Cause('term', f'it is the right one {"plus" if c > 0 else "minus"} {"" if abs(abs(c) - 1) < 1e-6 else f"{abs(c):.6g} times "}{k}'))
+            times = '' if abs(abs(c) - 1) < 1e-6 else f'{abs(c):.6g} times '
+            res.append(Cause('term', f'it is the right one {"plus" if c > 0 else "minus"} {times}{k}'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #d7344fc8
+# %% ../nbs/91_gradcheck.ipynb #2f95b51d
 def _diagnose(case, ys, name):
     "All causes that fit the gradient of `name` among `ys` (name -> gradient); several if several fit"
-    y, r = ys[name], case.right[name]
-    res = [Cause('exchanged', f'it is the gradient of {k}: are gradients exchanged, or is a line copied?') for k,g in case.right.items() if k != name and _fits(y, g) and not _fits(y, r)]
-    if y.shape != r.shape: return res + _shape_causes(y, r) or [c for c in _upstream_causes(case, name, y) if c.name in ('passed on', 'value')] or _axis_causes(case, name, y)
+    y, r, values = ys[name], case.right[name], case.values
+    res = [Cause('exchanged', f'it is the gradient of {k}: are gradients exchanged, or is a line copied?')
+           for k,g in case.right.items() if k != name and _fits(y, g) and not _fits(y, r)]
+    if y.shape != r.shape:
+        return (res + _shape_causes(y, r) or [c for c in _upstream_causes(case, name, y) if c.name in ('passed on', 'value')]
+                or _axis_causes(case, name, y))
     if (found := _spread_causes(y, r)) and found[0].name in ('not finite', 'zero', 'digits'): return found
     res += found
     if (c := _ratio(y, r)) is not None: res += _constant_causes(c, case.sizes, r.numel() >= 8)
     up, parts = _upstream_causes(case, name, y), _part_causes(case, name, y)
     steps = [c for c in _step_causes(case, ys, name) if not parts or c.name not in ('upstream', 'slope missing')]
-    res += [c for c in up if c.name != 'passed on' or not (steps or parts)] + _where_causes(y, r, case.values) + _label_causes(y, r, case.values) + parts + steps
-    res = res or _rows_causes(case, name, y) or _axis_causes(case, name, y) or _term_causes(y, r, case.values, case.up) or _place_causes(y, r)
-    if any(c.name not in ('constant', 'upstream misused') for c in res): res = [c for c in res if c.name not in ('constant', 'upstream misused')]
+    res += [c for c in up if c.name != 'passed on' or not (steps or parts)]
+    res += _where_causes(y, r, values) + _label_causes(y, r, values) + parts + steps
+    if not res: res = _rows_causes(case, name, y) or _axis_causes(case, name, y) or _term_causes(y, r, values, case.up) or _place_causes(y, r)
+    vague = ('constant', 'upstream misused')
+    if any(c.name not in vague for c in res): res = [c for c in res if c.name not in vague]
     return list({c.name if c.name in ('upstream', 'transposed') else c: c for c in reversed(res)}.values())[::-1]
 
 # %% ../nbs/91_gradcheck.ipynb #2fbc1ece
@@ -633,7 +752,7 @@ def _compare(name, mine, want, scale, tol, witness, shape, where):
                             f'yours {mine[i].item():.8g}, {witness} {want[i].item():.8g}')
     return (err.max()/scale).item() if scale else 0.
 
-# %% ../nbs/91_gradcheck.ipynb #070ad4e2
+# %% ../nbs/91_gradcheck.ipynb #2ffe36ad
 def _forward(forward, args):
     "Output of `forward`, and the intermediate results that it names, if any"
     out = forward(*args)
@@ -648,10 +767,11 @@ def _graph(forward, xs, names):
     if out.dtype != torch.float64: raise TypeError(f'check_grads: forward: {out.dtype} came out, torch.float64 is wanted: is there a .float() in it?')
     if not out.isfinite().all(): raise ValueError('check_grads: forward: the output holds NaN or inf; choose other inputs')
     if not out.requires_grad: raise ValueError('check_grads: forward: autograd finds no path from the output to any input')
-    if (twice := set(named) & set(names)): raise ValueError(f'check_grads: forward: {min(twice)} is the name of an input and of an intermediate result')
+    if (twice := set(named) & set(names)):
+        raise ValueError(f'check_grads: forward: {min(twice)} is the name of an input and of an intermediate result')
     return out, {k: t for k,t in [*zip(names, leaves), *named.items()] if t.requires_grad}, named
 
-# %% ../nbs/91_gradcheck.ipynb #ea8bc594
+# %% ../nbs/91_gradcheck.ipynb #efac83f7
 def _run_backward(backward, up, xs, names, more):
     "name -> what `backward` gives for it; `GradientError` if something is missing or was changed on the way"
     given, kept = up.clone(), [x.clone() for x in xs]
@@ -661,7 +781,8 @@ def _run_backward(backward, up, xs, names, more):
     for n,x,k in zip(names, xs, kept):
         if not torch.equal(x, k): raise GradientError(f'{n}: backward changed this input in place', [Cause('in place', '')])
     if isinstance(mine, dict):
-        if (odd := set(mine) - {*names, *more}): raise GradientError(f'backward returned a gradient for {min(odd)}, which forward does not name', [Cause('number', '')])
+        if (odd := set(mine) - {*names, *more}):
+            raise GradientError(f'backward returned a gradient for {min(odd)}, which forward does not name', [Cause('number', '')])
         return {**{n: None for n in names}, **mine}
     mine = list(mine) if isinstance(mine, (tuple, list)) else [mine]
     if len(mine) != len(xs): raise GradientError(f'backward returned {len(mine)} gradients for {len(xs)} inputs', [Cause('number', '')])
@@ -672,13 +793,14 @@ def _check_form(name, mine, shape):
     if shape is None:
         if mine is not None: raise GradientError(f'{name}: an input of integers has no gradient, None is wanted', [Cause('integers', '')])
     elif mine is None: raise GradientError(f'{name}: no gradient came back', [Cause('no gradient', '')])
-    elif not isinstance(mine, torch.Tensor): raise GradientError(f'{name}: a {type(mine).__name__} came back, a tensor is wanted', [Cause('no tensor', '')])
+    elif not isinstance(mine, torch.Tensor):
+        raise GradientError(f'{name}: a {type(mine).__name__} came back, a tensor is wanted', [Cause('no tensor', '')])
     elif mine.shape != shape:
         try: fits = '; it would have broadcast, and nothing would have failed' if torch.broadcast_shapes(mine.shape, shape) == shape else ''
         except RuntimeError: fits = ''
         raise GradientError(f'{name}: the gradient has shape {tuple(mine.shape)}, the input {tuple(shape)}{fits}')
 
-# %% ../nbs/91_gradcheck.ipynb #50fb6626
+# %% ../nbs/91_gradcheck.ipynb #336cac57
 def _explain(
     e, # the `GradientError` about `name`, without causes
     case, # the `_Case`
@@ -689,16 +811,17 @@ def _explain(
     "Why a gradient is wrong, if that can be told"
     ys = {k: g.detach().double().cpu() for k,g in mine.items() if isinstance(g, torch.Tensor) and not g.is_complex()}
     if e.causes or name not in ys: return e
-    try: causes = _diagnose(case, ys, name)
-    except Exception as odd: causes = [Cause('', f'the search for a cause failed: {type(odd).__name__}: {odd}')]         # must not hide what was found
+    try: causes = _diagnose(case, ys, name) or [Cause('', 'no cause that is known here fits')]
+    except Exception as odd:         # must not hide what was found
+        causes = [Cause('', f'the search for a cause failed: {type(odd).__name__}: {odd}')]
     wrong = [k for k in later if k in ys and not _fits(ys[k], case.right[k], 1e-9) and (ys[k].any() or case.right[k].any())]
-    return GradientError(e.message, [*(causes or [Cause('', 'no cause that is known here fits')]),
-                                     *([Cause('', f'wrong too, and perhaps for the same reason: {_and(wrong)}')] if wrong else [])], ys[name], case.right[name])
+    if wrong: causes.append(Cause('', f'wrong too, and perhaps for the same reason: {_and(wrong)}'))
+    return GradientError(e.message, causes, ys[name], case.right[name])
 
-# %% ../nbs/91_gradcheck.ipynb #78442b34
+# %% ../nbs/91_gradcheck.ipynb #c4e21218
 def check_grads(
     forward, # forward(*inputs) -> output: one tensor of any shape; or (output, {name: intermediate result})
-    backward, # backward(upstream, *inputs) -> a gradient for each input (a tensor alone if there is one input; None for integer inputs); or {name: gradient}, for intermediate results too
+    backward, # backward(upstream, *inputs) -> a gradient for each input (None for integers), or {name: gradient}, also of intermediate results
     *inputs, # tensors, or shapes (tuples of int) for which random values are drawn
     names=None, # a name for each input, as a list or one string with spaces
     seed=0, # of the drawn inputs and the upstream gradient; no global random state is used
@@ -707,9 +830,9 @@ def check_grads(
 ) -> dict: # name -> `Checked`, for each floating-point input
     """Check a hand-written backward pass in float64 against autograd and against central differences; if it is wrong, say why.
 
-    Raises `GradientError` about the first gradient, going backwards, that is missing or has the wrong shape or a wrong value, with the causes that fit; or if an input was changed, or the two
-    witnesses disagree; `ValueError` or `TypeError` if there is nothing to judge by (`forward` random, not float64, not finite, without a path for
-    autograd, everywhere on a kink, or with an output too large beside its slope)."""
+    Raises `GradientError` about the first gradient, going backwards, that is missing or has the wrong shape or a wrong value, with the causes
+    that fit; or if an input was changed, or the two witnesses disagree; `ValueError` or `TypeError` if there is nothing to judge by (`forward`
+    random, not float64, not finite, without a path for autograd, everywhere on a kink, or with an output too large beside its slope)."""
     gen = torch.Generator().manual_seed(seed)
     xs, names = _prepare(inputs, names, gen)
     kept = [x.clone() for x in xs]
@@ -725,10 +848,11 @@ def check_grads(
     worst = _check_values(case, mine, rtol)
     for n,x in zip(names, xs):
         if n not in tensors: _check_form(n, mine[n], None)
-    return {n: _check_slopes(lambda *a: _forward(forward, a)[0], xs, i, n, mine[n].detach().double().cpu(), case, worst[n], max_entries, gen)
+    f = lambda *a: _forward(forward, a)[0]
+    return {n: _check_slopes(f, xs, i, n, mine[n].detach().double().cpu(), case, worst[n], max_entries, gen)
             for i,n in enumerate(names) if n in tensors}
 
-# %% ../nbs/91_gradcheck.ipynb #058ebbf1
+# %% ../nbs/91_gradcheck.ipynb #93b6bf9c
 def _check_values(case, mine, rtol):
     "name -> worst difference from autograd, for each gradient in `mine`; raises `GradientError` about the first wrong one on the way back"
     res, order = {}, [n for n in _backward_order(case.tensors, case.out) if n in mine]
@@ -754,16 +878,16 @@ def _check_slopes(forward, xs, i, name, mine, case, worst, max_entries, gen):
         where = torch.randperm(len(flat), generator=gen)[:max_entries].sort().values.tolist()
         found = [(j, *_slope(f, flat, j, f0, scale, size)) for j in where]
     smooth = [(j, d, tol) for j,d,tol in found if tol is not None]
-    if found and not smooth:
-        raise ValueError(f'check_grads: {name}: no entry can be compared with differences: each lies on a kink of forward, or its slope is too small beside the output')
+    if found and not smooth: raise ValueError(f'check_grads: {name}: no entry can be compared with differences: each lies on a kink of forward, '
+                                              f'or its slope is too small beside the output')
     where = [j for j,_,_ in smooth]
     slopes, tols = (torch.tensor([o[k] for o in smooth], dtype=torch.float64) for k in (1, 2))
     far = _compare(name, mine[where], slopes, scale, tols, 'central differences', shape, where)
     return Checked(len(mine), worst, far, len(where), scale)
 
-# %% ../nbs/91_gradcheck.ipynb #7bcc5e1e
+# %% ../nbs/91_gradcheck.ipynb #79304649
 def check_filled(
-    run, # run(*inputs) -> (output, back), where back() reads output.g and adds each input's gradient to its .g; or (output, back, {name: intermediate result})
+    run, # run(*inputs) -> (output, back[, {name: intermediate result}]); back() reads output.g and adds to each input's .g
     *inputs, # as for `check_grads`
     names=None, # as for `check_grads`
     **kwargs, # further arguments of `check_grads`
@@ -777,7 +901,8 @@ def check_filled(
         back()
         if not torch.equal(out.g, up):
             raise GradientError('backward changed the upstream gradient out.g in place; another box may still need it', [Cause('in place', '')])
-        return {**{n: getattr(t, 'g', None) for n,t in zip(names, ts)}, **{k: t.g for k,t in (more[0] if more else {}).items() if getattr(t, 'g', None) is not None}}
+        between = {k: t.g for k,t in (more[0] if more else {}).items() if getattr(t, 'g', None) is not None}
+        return {**{n: getattr(t, 'g', None) for n,t in zip(names, ts)}, **between}
     twice = []
     def backward(up, *xs):
         ts = [x.clone() for x in xs]
@@ -790,33 +915,42 @@ def check_filled(
     res = check_grads(forward, backward, *inputs, names=names, **kwargs)
     for n in res:
         a, b = (g[n] for g in twice[0])
-        if not torch.allclose(b, 2*a, rtol=1e-9, atol=1e-13):
-            raise GradientError(f'{n}: a second backward pass does not add to the gradient: '
-                                + ('it overwrites it' if torch.equal(a, b) else f'expected twice the first, worst {(b - 2*a).abs().max().item():.3g} off'), [Cause('overwritten', '')])
+        if torch.allclose(b, 2*a, rtol=1e-9, atol=1e-13): continue
+        how = 'it overwrites it' if torch.equal(a, b) else f'expected twice the first, worst {(b - 2*a).abs().max().item():.3g} off'
+        raise GradientError(f'{n}: a second backward pass does not add to the gradient: {how}', [Cause('overwritten', '')])
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #71837e5a
+# %% ../nbs/91_gradcheck.ipynb #31e3ea95
+_FUNCTIONS = ( # cause, what it says, (a, b) that are the same if it is so, for what came, y, and what was wanted, r
+    ('squared', 'it is the square of what is right: is a root missing?', lambda y, r: (y, r.square())),
+    ('root', 'it is the root of what is right: a root too many, or a square missing?', lambda y, r: (y.square(), r)),
+    ('logarithm', 'it is the logarithm of what is right', lambda y, r: (y.exp(), r)),
+    ('exponential', 'its logarithm is what is right', lambda y, r: (y.log(), r)),
+    ('absolute', 'the sign is lost: it is the absolute value', lambda y, r: (y, r.abs())),
+    ('inverse', 'it is 1 divided by what is right', lambda y, r: (y*r, torch.ones_like(r))))
+
 def _value_causes(y, r, given, tol):
     "Causes for a value `y` that is not `r`; `given`: name -> tensor that it was computed from"
-    if y.shape != r.shape: return _shape_causes(y, r, tol) + [Cause('value', f'it is {k}, unchanged') for k,t in given.items() if _fits(y, t, tol)]
+    unchanged = [Cause('value', f'it is {k}, unchanged') for k,t in given.items() if _fits(y, t, tol)]
+    if y.shape != r.shape: return _shape_causes(y, r, tol) + unchanged
     if (found := _spread_causes(y, r, tol)) and found[0].name in ('not finite', 'zero', 'digits'): return found
-    res, many = found + [Cause('value', f'it is {k}, unchanged') for k,t in given.items() if _fits(y, t, tol)], r.numel() >= 8
-    if (c := _ratio(y, r, tol)) is not None: res += _constant_causes(c, _sizes({**{k: t.shape for k,t in given.items()}, 'the right result': r.shape}), many, tol)
-    for name,text,a,b in (('squared', 'it is the square of what is right: is a root missing?', y, r.square()), ('root', 'it is the root of what is right: a root too many, or a square missing?', y.square(), r),
-                          ('logarithm', 'it is the logarithm of what is right', y.exp(), r), ('exponential', 'its logarithm is what is right', y.log(), r), ('absolute', 'the sign is lost: it is the absolute value', y, r.abs()),
-                          ('inverse', 'it is 1 divided by what is right', y*r, torch.ones_like(r))):
-        if many and _fits(a, b, tol) and not _fits(y, r, tol): res.append(Cause(name, text))
+    res, many = found + unchanged, r.numel() >= 8
+    sizes = _sizes({**{k: t.shape for k,t in given.items()}, 'the right result': r.shape})
+    if (c := _ratio(y, r, tol)) is not None: res += _constant_causes(c, sizes, many, tol)
+    for name,text,f in _FUNCTIONS if many and not _fits(y, r, tol) else ():
+        if _fits(*f(y, r), tol): res.append(Cause(name, text))
     off = y - r
     if many and _fits(off, off.mean().expand_as(off), tol): res.append(Cause('offset', f'everywhere {off.mean().item():.6g} more than what is right'))
     res += _where_causes(y, r, given, tol) + _label_causes(y, r, given, tol)
     res = res or _term_causes(y, r, given, tol=tol) or _place_causes(y, r, tol)
     return [c for c in res if c.name != 'constant'] or res
 
+# %% ../nbs/91_gradcheck.ipynb #1809cd03
 def check_close(
     yours, # tensor or number that came
     right, # tensor or number that was wanted
     name='your result', # what the message calls it
-    given=None, # name -> tensor that it was computed from; if it was multiplied by one of them, or is wrong just where one of them is negative, the message says so
+    given=None, # name -> tensor that it was computed from, which a cause may name
     known=(), # further mistakes to look for: (name, sentence, what it would give)
     rtol=1e-5, # tolerance, relative to the largest entry of `right`
 ): # None
@@ -831,24 +965,41 @@ def check_close(
         bad = ~((y - r).abs() <= rtol*scale) & ~(y == r)
         if not bad.any(): return
         worst = (y - r).abs().nan_to_num(nan=math.inf).argmax().item()
-        message = f'{name}: {int(bad.sum())} of {y.numel()} entries are wrong; worst{_at(worst, y.shape)}: {y.flatten()[worst].item():.6g} came, {r.flatten()[worst].item():.6g} was wanted'
+        message = (f'{name}: {int(bad.sum())} of {y.numel()} entries are wrong; worst{_at(worst, y.shape)}: '
+                   f'{y.flatten()[worst].item():.6g} came, {r.flatten()[worst].item():.6g} was wanted')
     own = [Cause(n, text) for n,text,t in known if _fits(y, torch.as_tensor(t).detach().cpu().double(), rtol)]
     raise CheckError(message, own or _value_causes(y, r, given, rtol) or [Cause('', 'no cause that is known here fits')], y, r)
 
-# %% ../nbs/91_gradcheck.ipynb #5bb66ac1
-def _std_causes(found, close, gain, fan, sizes, uniform):
-    "Causes for a std of `found` where gain/sqrt(fan) was wanted; `close(a)`: is it `a`, as far as one can tell?; `sizes`: name -> fan"
-    std, n = gain/math.sqrt(sizes[fan]), sizes[fan]
-    res = [Cause('fan', f'it is what {k} = {v:g} gives in place of {fan} = {n:g}') for k,v in sizes.items() if k != fan and v != n and close(gain/math.sqrt(v))]
-    for g,said in ((1., '1, no gain at all'), (math.sqrt(2), 'sqrt(2), that of ReLU'), (5/3, '5/3, that of tanh by PyTorch'), (math.sqrt(1/3), 'sqrt(1/3), the one behind a = sqrt(5)'), (gain**2, 'the square of the right one')):
-        if abs(g/gain - 1) > .02 and close(g/math.sqrt(n)): res.append(Cause('gain', f'it is what a gain of {said} gives; {gain:.4g} is wanted'))
-    for name,value,text in (('variance', std**2, 'it is the variance that is wanted, not its root'), ('root', math.sqrt(std), 'it is the root of the std that is wanted'), ('root of fan', gain/n, f'it is the gain divided by {fan}, not by the root of it'),
-                            ('sqrt(3) missing', std/math.sqrt(3), 'it is smaller by sqrt(3): the bound of a uniform distribution is sqrt(3) times its std'),
-                            ('sqrt(3) too many', std*math.sqrt(3), 'it is larger by sqrt(3), which belongs into the bound of a uniform distribution only'),
-                            ('upside down', 1/std, 'it is 1 divided by the std that is wanted'), ('constant std', 1., 'it is 1, whatever the size of the layer')):
-        if close(value) and not close(std): res.append(Cause(name, text))
-    return res
+# %% ../nbs/91_gradcheck.ipynb #e20c8e03
+_STDS = ( # cause, what it is for a std s, a gain g and a fan n, what it says
+    ('variance', lambda s, g, n: s**2, 'it is the variance that is wanted, not its root'),
+    ('root', lambda s, g, n: s**.5, 'it is the root of the std that is wanted'),
+    ('root of fan', lambda s, g, n: g/n, 'it is the gain divided by {fan}, not by the root of it'),
+    ('sqrt(3) missing', lambda s, g, n: s/3**.5, 'it is smaller by sqrt(3): the bound of a uniform distribution is sqrt(3) times its std'),
+    ('sqrt(3) too many', lambda s, g, n: s*3**.5, 'it is larger by sqrt(3), which belongs into the bound of a uniform distribution only'),
+    ('upside down', lambda s, g, n: 1/s, 'it is 1 divided by the std that is wanted'),
+    ('constant std', lambda s, g, n: 1., 'it is 1, whatever the size of the layer'))
+_GAINS = ( # value for the wanted gain g, what it is called
+    (lambda g: 1., '1, no gain at all'), (lambda g: 2**.5, 'sqrt(2), that of ReLU'), (lambda g: 5/3, '5/3, that of tanh by PyTorch'),
+    (lambda g: 3**-.5, 'sqrt(1/3), the one behind a = sqrt(5)'), (lambda g: g**2, 'the square of the right one'))
 
+def _std_causes(
+    close, # close(a): is the std that came `a`, as far as one can tell?
+    gain, # wanted is gain/sqrt(sizes[fan])
+    fan, # name of the fan that is wanted
+    sizes, # name -> fan
+): # causes; none if the std is right
+    "Causes for a wrong std"
+    n = sizes[fan]
+    std = gain/n**.5
+    if close(std): return []
+    res = [Cause('fan', f'it is what {k} = {v:g} gives in place of {fan} = {n:g}') for k,v in sizes.items() if close(gain/v**.5)]
+    for value,said in _GAINS:
+        g = value(gain)
+        if abs(g/gain - 1) > .02 and close(g/n**.5): res.append(Cause('gain', f'it is what a gain of {said} gives; {gain:.4g} is wanted'))
+    return res + [Cause(name, text.format(fan=fan)) for name,value,text in _STDS if close(value(std, gain, n))]
+
+# %% ../nbs/91_gradcheck.ipynb #e073a20c
 def _draws(init, shape, seeds):
     "What `init` makes of a weight of this shape, for each seed; the caller's random state stays as it is"
     res = []
@@ -858,12 +1009,38 @@ def _draws(init, shape, seeds):
             w = torch.full(shape, math.nan)
             got = init(w)
             got = w if got is None else got
-        if not isinstance(got, torch.Tensor) or got.shape != w.shape: raise CheckError(f'init gives {tuple(got.shape) if isinstance(got, torch.Tensor) else type(got).__name__} for a weight of shape {tuple(shape)}', [Cause('shape', '')])
-        if not got.isfinite().all(): raise CheckError(f'{int((~got.isfinite()).sum())} of {got.numel()} weights are not set, or not finite, after init', [Cause('not finite', '')])
+        if not isinstance(got, torch.Tensor) or got.shape != w.shape:
+            came = tuple(got.shape) if isinstance(got, torch.Tensor) else type(got).__name__
+            raise CheckError(f'init gives {came} for a weight of shape {tuple(shape)}', [Cause('shape', '')])
+        if (n := int((~got.isfinite()).sum())):
+            raise CheckError(f'{n} of {got.numel()} weights are not set, or not finite, after init', [Cause('not finite', '')])
         res.append(got.detach().double().cpu())
     return torch.stack(res)
 
-# %% ../nbs/91_gradcheck.ipynb #d861ae96
+def _check_draws(w):
+    "Raise `CheckError` where the draws `w`, (seeds, n_out, n_in, ...), are alike that must not be"
+    if w.std() == 0: raise CheckError(f'all weights are {w.mean().item():.6g}: units that start alike stay alike', [Cause('constant', '')])
+    if len(w) > 1 and torch.equal(w[0], w[1]):
+        raise CheckError('every seed gives the same weights: is a seed set, or a generator made, inside?', [Cause('same', '')])
+    if torch.equal(w[:, :1].expand_as(w), w): raise CheckError('all units get the same weights', [Cause('units alike', '')])
+
+def _fans(shape):
+    "name -> fan of a weight of this shape, (n_out, n_in, ...), and what is taken for one where there is a kernel"
+    n_out, n_in, *kernel = shape
+    k = math.prod(kernel)
+    fans = dict(fan_in=n_in*k, fan_out=n_out*k, fan_avg=(n_in + n_out)*k/2)
+    return {**fans, 'n_in, without the kernel,': n_in, 'n_out, without the kernel,': n_out} if k > 1 else fans
+
+# %% ../nbs/91_gradcheck.ipynb #bfb2e2a3
+_FOURTH = dict(normal=(3, 24), uniform=(1.8, 2)) # fourth moment of standardized numbers; n times the variance of its estimate, at most
+
+def _distribution_causes(flat, n, wanted):
+    "Causes for `n` numbers with a fourth moment of `flat` that should be `wanted`; [] if they may be"
+    said = next((k for k,(moment,var) in _FOURTH.items() if abs(flat - moment) < 5*math.sqrt(var/n)), 'neither normal nor uniform')
+    if said == wanted: return []
+    return [Cause('distribution', f'the distribution is {said}, {wanted} is wanted (its fourth moment is {flat:.2f}; 3 is normal, 1.8 uniform)')]
+
+# %% ../nbs/91_gradcheck.ipynb #d21f706c
 def check_stats(
     init, # init(w): fills a weight in place, or returns a filled one of the same shape
     shape=(61, 31, 5), # of the weight, (n_out, n_in, ...); sizes that are different primes let more causes be told apart
@@ -872,22 +1049,22 @@ def check_stats(
     distribution='normal', # or 'uniform'
     seeds=20, # number of draws; seeds 0, 1, ...
 ): # (mean, std) that were measured
-    """Judge a random initialization over several seeds: mean 0, std gain/sqrt(fan), normal or uniform, fresh numbers each time. Raises `CheckError` with the causes that fit; `ValueError` if there are fewer than 2000
-    numbers to judge by. A right one is refused about once in a million times."""
+    """Judge a random initialization over several seeds: mean 0, std gain/sqrt(fan), normal or uniform, fresh numbers each time.
+
+    Raises `CheckError` with the causes that fit; `ValueError` if there are fewer than 2000 numbers to judge by. A right one is refused about
+    once in a million times."""
     if fan not in ('fan_in', 'fan_out', 'fan_avg'): raise ValueError(f"check_stats: fan: {fan!r} came, 'fan_in', 'fan_out' or 'fan_avg' is wanted")
-    if distribution not in ('normal', 'uniform'): raise ValueError(f"check_stats: distribution: {distribution!r} came, 'normal' or 'uniform' is wanted")
-    if math.prod(shape)*seeds < 2000: raise ValueError(f'check_stats: shape, seeds: {math.prod(shape)*seeds} numbers are too few, 2000 are wanted')
-    w, field = _draws(init, shape, seeds), math.prod(shape[2:])
-    sizes = dict(fan_in=shape[1]*field, fan_out=shape[0]*field, fan_avg=(shape[0] + shape[1])*field/2, **({'n_in, without the kernel,': shape[1], 'n_out, without the kernel,': shape[0]} if field > 1 else {}))
-    std, mean, found, uniform, n = gain/math.sqrt(sizes[fan]), w.mean().item(), w.std().item(), distribution == 'uniform', w.numel()
-    if found == 0: raise CheckError(f'all weights are {mean:.6g}: units that start alike stay alike', [Cause('constant', '')])
-    if seeds > 1 and torch.equal(w[0], w[1]): raise CheckError('every seed gives the same weights: is a seed set, or a generator made, inside?', [Cause('same', '')])
-    if torch.equal(w[:, :1].expand_as(w), w): raise CheckError('all units get the same weights', [Cause('units alike', '')])
-    flat = ((w - mean)/found).pow(4).mean().item()                                  # 3 if normal, 1.8 if uniform
-    close = lambda a, k=5: abs(found/a - 1) < k*math.sqrt((flat - 1)/(4*n))
-    if abs(mean) > 5*found/math.sqrt(n): raise CheckError(f'mean {mean:.4g} came over {seeds} seeds, 0 was wanted (std {found:.4g})', [Cause('mean', 'is the interval symmetric about 0?')])
-    shape_said = 'normal' if abs(flat - 3) < 5*math.sqrt(24/n) else 'uniform' if abs(flat - 1.8) < 5*math.sqrt(2/n) else 'neither normal nor uniform'
-    odd = [] if shape_said == distribution else [Cause('distribution', f'the distribution is {shape_said}, {distribution} is wanted (its fourth moment is {flat:.2f}; 3 is normal, 1.8 uniform)')]
-    if close(std) and not odd: return mean, found
-    raise CheckError(f'std {found:.4g} came over {seeds} seeds, {std:.4g} was wanted', odd + (_std_causes(found, close, gain, fan, sizes, uniform) if not close(std) else [])
-                     or [Cause('', 'no cause that is known here fits')])
+    if distribution not in _FOURTH: raise ValueError(f"check_stats: distribution: {distribution!r} came, 'normal' or 'uniform' is wanted")
+    n = math.prod(shape)*seeds
+    if n < 2000: raise ValueError(f'check_stats: shape, seeds: {n} numbers are too few, 2000 are wanted')
+    w, sizes = _draws(init, shape, seeds), _fans(shape)
+    _check_draws(w)
+    mean, found, std = w.mean().item(), w.std().item(), gain/math.sqrt(sizes[fan])
+    if abs(mean) > 5*found/math.sqrt(n):
+        raise CheckError(f'mean {mean:.4g} came over {seeds} seeds, 0 was wanted (std {found:.4g})',
+                         [Cause('mean', 'is the interval symmetric about 0?')])
+    flat = ((w - mean)/found).pow(4).mean().item()
+    close = lambda a: abs(found/a - 1) < 5*math.sqrt((flat - 1)/(4*n))
+    causes = _distribution_causes(flat, n, distribution) + _std_causes(close, gain, fan, sizes)
+    if not causes and close(std): return mean, found
+    raise CheckError(f'std {found:.4g} came over {seeds} seeds, {std:.4g} was wanted', causes or [Cause('', 'no cause that is known here fits')])

@@ -37,7 +37,7 @@ def _shifted(shifted_relu_grad):
     check_grads(lambda x: x.relu() - .5, shifted_relu_grad, (7, 11), names='x')
     return 'The shift has left no trace in it.'
 
-# %% ../../nbs/solutions/03_backward.ipynb #ffe9dd10
+# %% ../../nbs/solutions/03_backward.ipynb #0aeb36cd
 def _run_of(make):
     "`run` for `check_filled`: forward and backward of a module; a gradient of the wrong shape is told as such"
     def run(x, *params):
@@ -47,7 +47,8 @@ def _run_of(make):
             except ValueError as e:
                 if 'add_grad' not in str(e): raise
                 said = str(e)
-                causes = [Cause('not summed', 's has a share in every entry of the output; each share is a path to the loss, and the contributions of all paths add')] if said.endswith('for a tensor of shape ()') else []
+                causes = [Cause('not summed', 's has a share in every entry of the output; each share is a path to the loss, and the contributions '
+                        'of all paths add')] if said.endswith('for a tensor of shape ()') else []
                 raise CheckError(said, causes) from None
         return m(x), back
     return run
@@ -63,12 +64,15 @@ def _modules(Abs, Scale):
         out = m(t)
         out.g = torch.ones_like(out)
         ran = _ran_back(m)
-        if ran and getattr(t, 'g', None) is None: raise CheckError(f'{name}: after backward {part} has no gradient', [Cause('not kept', 'bwd must add to inp.g, the gradient of its input; what it returns is not looked at')])
-    if ran and getattr(s, 'g', None) is None: raise CheckError('Scale: after backward s has no gradient', [Cause('not learnable', 's is to be learned: it needs its gradient, just as the input does')])
+        if ran and getattr(t, 'g', None) is None: raise CheckError(f'{name}: after backward {part} has no gradient',
+                [Cause('not kept', 'bwd must add to inp.g, the gradient of its input; what it returns is not looked at')])
+    if ran and getattr(s, 'g', None) is None: raise CheckError('Scale: after backward s has no gradient',
+            [Cause('not learnable', 's is to be learned: it needs its gradient, just as the input does')])
     for name,run,inputs,names in (('Abs', _run_of(Abs), [(5, 7)], 'inp'), ('Scale', _run_of(Scale), [(5, 7), ()], 'inp s')):
         try: check_filled(run, *inputs, names=names)
         except CheckError as e: raise CheckError(f'{name}: {e.message}', e.causes, e.yours, e.right) from None
 
+# %% ../../nbs/solutions/03_backward.ipynb #4f43caf1
 def _ran_back(m):
     "Runs a backward pass; False if `add_grad` refused a shape, which is told later"
     try: m.backward()
@@ -77,7 +81,7 @@ def _ran_back(m):
         return False
     return True
 
-# %% ../../nbs/solutions/03_backward.ipynb #15518704
+# %% ../../nbs/solutions/03_backward.ipynb #2b19e43d
 def _steps(x, y, *params, mistake='', steps=12, step=.05):
     "Losses of the training loop, with a mistake"
     ps, res = [p.clone().requires_grad_() for p in params], []
@@ -95,11 +99,15 @@ def _steps(x, y, *params, mistake='', steps=12, step=.05):
                 if i not in still: p -= step*g
     return torch.tensor(res, dtype=torch.float64)
 
-_LOOP = [('not cleared', 'the losses are those of a loop that never clears the gradients: each step takes the sum of all gradients so far'), ('uphill', 'the losses are those of steps *along* the gradient, uphill'),
-         ('frozen', 'the loss is the same each time: the tensors that the net holds do not change. `p = p - step*p.g` makes a new tensor and leaves the old one alone; `p -= step*p.g` writes into it'),
-         ('weights', 'the losses are those of moving the weights only, not the biases'), ('biases', 'the losses are those of moving the biases only, not the weights'),
+_LOOP = [('not cleared', 'the losses are those of a loop that never clears the gradients: each step takes the sum of all gradients so far'),
+        ('uphill', 'the losses are those of steps *along* the gradient, uphill'),
+         ('frozen', 'the loss is the same each time: the tensors that the net holds do not change. `p = p - step*p.g` makes a new tensor and leaves '
+         'the old one alone; `p -= step*p.g` writes into it'),
+         ('weights', 'the losses are those of moving the weights only, not the biases'),
+         ('biases', 'the losses are those of moving the biases only, not the weights'),
          ('first', 'the losses are those of moving the first layer only'), ('second', 'the losses are those of moving the second layer only')]
 
+# %% ../../nbs/solutions/03_backward.ipynb #d97b4cf9
 @checks('03.3')
 def _train(train):
     "53 rows of eleven numbers, seven hidden units, twelve steps"
@@ -109,17 +117,21 @@ def _train(train):
     came = call(train, *[t.clone() for t in data], 12, .05, inplace=True)
     if came is None: raise CheckError('train gave None', [Cause('nothing', 'a list of losses is wanted: is the `return` missing?')])
     came = list(came) if isinstance(came, (list, tuple)) or isinstance(came, torch.Tensor) and came.ndim == 1 else came
-    if not isinstance(came, list): raise CheckError(f'a {type(came).__name__} came, a list of losses is wanted', [Cause('one loss', 'keep the loss of each step, and return them all')] if isinstance(came, (float, torch.Tensor)) else [])
+    if not isinstance(came, list): raise CheckError(f'a {type(came).__name__} came, a list of losses is wanted',
+            [Cause('one loss', 'keep the loss of each step, and return them all')] if isinstance(came, (float, torch.Tensor)) else [])
     came = torch.tensor([float(torch.as_tensor(o).detach()) for o in came], dtype=torch.float64)
-    if len(came) == 12 and torch.allclose(came[:-1], right[1:], rtol=1e-5): raise CheckError('the losses are shifted by one step', [Cause('after', 'each loss was taken after the step; wanted is the one before it, the one that comes with the gradients')])
-    if len(came) == 13 and torch.allclose(came[:-1], right, rtol=1e-5): raise CheckError('13 losses came for 12 steps', [Cause('one more', 'the loss after the last step came too; wanted are those before each step')])
+    if len(came) == 12 and torch.allclose(came[:-1], right[1:], rtol=1e-5): raise CheckError('the losses are shifted by one step',
+            [Cause('after', 'each loss was taken after the step; wanted is the one before it, the one that comes with the gradients')])
+    if len(came) == 13 and torch.allclose(came[:-1], right, rtol=1e-5): raise CheckError('13 losses came for 12 steps',
+            [Cause('one more', 'the loss after the last step came too; wanted are those before each step')])
     known = [(n, text, _steps(*data, mistake=n)) for n,text in _LOOP]
-    known += [('step', 'the losses are those of a step half as large', _steps(*data, step=.025)), ('step', 'the losses are those of a step twice as large', _steps(*data, step=.1)),
+    known += [('step', 'the losses are those of a step half as large', _steps(*data, step=.025)),
+            ('step', 'the losses are those of a step twice as large', _steps(*data, step=.1)),
               ('step', 'the losses are those of a step of .05/53: the gradient is that of a mean already', _steps(*data, step=.05/53))]
     check_close(came, right, 'the losses', known=known, rtol=1e-4)
     return f'From {right[0]:.2f} to {right[-1]:.2f} in twelve steps. Now take the digits.'
 
-# %% ../../nbs/solutions/03_backward.ipynb #c69b06d4
+# %% ../../nbs/solutions/03_backward.ipynb #2a5be86a
 @checks('03.4')
 def _center(center_grad):
     "Seven rows of eleven numbers"
@@ -128,7 +140,8 @@ def _center(center_grad):
     _known(call(center_grad, g, x), g - m(g, 1), [
         ('wrong axis', 'the mean over axis 0 was taken off; each *row* lost its mean, and so does the gradient of each row', g - m(g, 0)),
         ('everything', 'the mean of the whole gradient was taken off; each row has its own', g - g.mean()),
-        ('diagonal', 'only the share of an entry in its own result is counted, 1 - 1/m; an entry has a share in all results of its row', g*(1 - 1/11)),
+        ('diagonal', 'only the share of an entry in its own result is counted, 1 - 1/m; an entry has a share in all results of its row',
+        g*(1 - 1/11)),
         ('twice', 'the share of an entry in its own mean is taken off twice: 1 - 1/m stands in place of 1', g*(1 - 1/11) - m(g, 1)),
         ('mean of x', 'the mean of x was taken off; what comes back along the second way are the *gradients* of the row', g - m(x, 1)),
         ('forward', 'it is the forward pass', x - m(x, 1)),
@@ -140,34 +153,44 @@ def _center(center_grad):
     check_grads(lambda x: x - x.mean(1, keepdim=True), center_grad, (7, 11), names='x')
     return 'The gradient is centered, just as the output was.'
 
-# %% ../../nbs/solutions/03_backward.ipynb #cd095414
+# %% ../../nbs/solutions/03_backward.ipynb #54913155
 def _forward_a(x, w, b): z = x@w + b; return x + z.relu(), dict(z=z)
 def _forward_b(x, w): z = x@w; h = z.relu(); return h@w, dict(z=z, h=h)
 def _forward_c(x, w): z = x@w; return z.mean(0), dict(z=z)
 def _forward_d(x, s, c): return x*s + c, {}
 def _forward_e(x, w): z = x@w; return z**2, dict(z=z)
 
-_BOXES = dict(A=(_forward_a, ((13, 7), (7, 7), (7,)), 'x w b', 'z x w b', 'z', 'mask'), B=(_forward_b, ((13, 7), (7, 7)), 'x w', 'h z w x', 'w', 'path missing'),
-              C=(_forward_c, ((13, 7), (7, 11)), 'x w', 'z w x', 'z', 'missing 1/n'), D=(_forward_d, ((13, 7), (13, 1), (7,)), 'x s c', 'x s c', 's', 'mean for sum'),
+_BOXES = dict(A=(_forward_a, ((13, 7), (7, 7), (7,)), 'x w b', 'z x w b', 'z', 'mask'),
+        B=(_forward_b, ((13, 7), (7, 7)), 'x w', 'h z w x', 'w', 'path missing'),
+              C=(_forward_c, ((13, 7), (7, 11)), 'x w', 'z w x', 'z', 'missing 1/n'),
+              D=(_forward_d, ((13, 7), (13, 1), (7,)), 'x s c', 'x s c', 's', 'mean for sum'),
               E=(_forward_e, ((13, 7), (7, 7)), 'x w', 'z w x', 'x', 'transposed'))
 _INHERITED = dict(A='x w b', C='w x')           # wrong too, but made rightly of what is wrong already
-_LOOKS = {'mask': '', 'path missing': '', 'missing 1/n': 'every entry would be n = 13 times too large', 'mean for sum': 'every entry would be too small, by the number of entries that were averaged', 'sign': 'every entry would be -1 times the right one',
-          'factor 2': 'every entry would be half of the right one, or twice', 'transposed': 'a matrix would stand in it the wrong way round', 'upstream dropped': 'twice the upstream gradient would change nothing; in this box everything doubles with it'}
+_LOOKS = {'mask': '', 'path missing': '', 'missing 1/n': 'every entry would be n = 13 times too large',
+        'mean for sum': 'every entry would be too small, by the number of entries that were averaged',
+        'sign': 'every entry would be -1 times the right one',
+          'factor 2': 'every entry would be half of the right one, or twice', 'transposed': 'a matrix would stand in it the wrong way round',
+          'upstream dropped': 'twice the upstream gradient would change nothing; in this box everything doubles with it'}
 
-# %% ../../nbs/solutions/03_backward.ipynb #a3b54358
+# %% ../../nbs/solutions/03_backward.ipynb #a95a4b26
 def _found_right(k, answer):
     "Raises `CheckError` unless tensor and mistake are those of box `k`"
     tensors, first, mistake = _BOXES[k][3].split(), *_BOXES[k][4:]
     if not (isinstance(answer, (tuple, list)) and len(answer) == 2 and answer[0] in tensors and answer[1] in _LOOKS):
-        raise CheckError(f'{k}: {answer!r} came, a pair is wanted: one of {", ".join(tensors)}, and one of {", ".join(map(repr, _LOOKS))}', [Cause('form', '')])
+        raise CheckError(f'{k}: {answer!r} came, a pair is wanted: one of {", ".join(tensors)}, and one of {", ".join(map(repr, _LOOKS))}',
+                [Cause('form', '')])
     if answer[0] in _INHERITED.get(k, '').split():
-        raise CheckError(f'{k}: the gradient of {answer[0]} is wrong, but not the first', [Cause('inherited', 'its own line is right, and uses another gradient that is wrong already: look nearer to the output')])
-    if answer[0] != first: raise CheckError(f'{k}: the gradient of {answer[0]} is right, in every entry', [Cause('not wrong', 'another one is the first that is wrong')])
-    if answer[1] != mistake: raise CheckError(f'{k}: {first} is the right tensor, but its mistake is not {answer[1]!r}', [Cause('other mistake', f'if it were, {_looks(k, answer[1])}')])
+        raise CheckError(f'{k}: the gradient of {answer[0]} is wrong, but not the first',
+                [Cause('inherited', 'its own line is right, and uses another gradient that is wrong already: look nearer to the output')])
+    if answer[0] != first: raise CheckError(f'{k}: the gradient of {answer[0]} is right, in every entry',
+            [Cause('not wrong', 'another one is the first that is wrong')])
+    if answer[1] != mistake: raise CheckError(f'{k}: {first} is the right tensor, but its mistake is not {answer[1]!r}',
+            [Cause('other mistake', f'if it were, {_looks(k, answer[1])}')])
 
 def _looks(k, claim):
     "What a mistake would look like that is not the one of box `k`"
-    if claim == 'mask' and k in 'CDE': return 'there would be a ReLU in the forward pass, or another reason to let only a part through; this box has none'
+    if claim == 'mask' and k in 'CDE':
+        return ('there would be a ReLU in the forward pass, or another reason to let only a part through; this box has none')
     if claim == 'mask': return 'a mask would be wrong; that of this box, z > 0, is right'
     if claim == 'path missing' and k != 'A': return 'a tensor would be used in two places, and only one would send something back'
     if claim == 'path missing': return 'z would be used in two places; it is used in one, and x, which is used in two, gets both contributions'
@@ -176,7 +199,8 @@ def _looks(k, claim):
 @checks('03.5')
 def _spot(found, mended_a, mended_b, mended_c, mended_d, mended_e):
     "First the answers, then the mended passes"
-    if not isinstance(found, dict) or sorted(found) != list('ABCDE'): raise CheckError("found is wanted as dict(A=(tensor, mistake), ..., E=(tensor, mistake))", [Cause('form', 'one entry for each of the five boxes')])
+    if not isinstance(found, dict) or sorted(found) != list('ABCDE'): raise CheckError("found is wanted as dict(A=(tensor, mistake), ..., "
+            "E=(tensor, mistake))", [Cause('form', 'one entry for each of the five boxes')])
     if any(v is ... or isinstance(v, (tuple, list)) and ... in v for v in found.values()): raise NotImplementedError
     for k in 'ABCDE': _found_right(k, found[k])
     for k,f in zip('ABCDE', (mended_a, mended_b, mended_c, mended_d, mended_e)):
@@ -185,7 +209,7 @@ def _spot(found, mended_a, mended_b, mended_c, mended_d, mended_e):
         except CheckError as e: raise CheckError(f'mended_{k.lower()}: {e.message}', e.causes, e.yours, e.right) from None
     return 'Five of five, found and mended.'
 
-# %% ../../nbs/solutions/03_backward.ipynb #319ecc70
+# %% ../../nbs/solutions/03_backward.ipynb #e8118dd5
 class _Seen(TorchFunctionMode):
     "Looks whether a tensor of this shape is made while it is active"
     def __init__(self, shape):
@@ -199,6 +223,7 @@ class _Seen(TorchFunctionMode):
 
 _WANTED = 'pred w2 b2 l2 l1 w1 b1 x'.split()
 
+# %% ../../nbs/solutions/03_backward.ipynb #9757d2d0
 @checks('03.6')
 def _net(net_grads):
     "13 rows of five numbers, seven hidden units"
@@ -210,20 +235,23 @@ def _net(net_grads):
         return (pred[:, 0] - targ).square().mean(), dict(l1=l1, l2=l2, pred=pred)
     def backward(g, x, w1, b1, w2, b2):
         res = net_grads(g, x, targ.clone(), w1, b1, w2, b2)
-        if not isinstance(res, dict): raise CheckError(f'net_grads: a {type(res).__name__} came, a dictionary is wanted: name of a tensor, its gradient', [Cause('nothing', 'is the `return` missing?')] if res is None else [Cause('no dictionary', '')])
-        if set(res) != set(_WANTED): raise CheckError(f'gradients of {", ".join(map(str, res))} came, those of {", ".join(_WANTED)} are wanted', [Cause('names', f'missing: {", ".join(sorted(set(_WANTED) - set(res))) or "none"}')])
+        if not isinstance(res, dict): raise CheckError(f'net_grads: a {type(res).__name__} came, a dictionary is wanted: name of a tensor, its '
+                f'gradient', [Cause('nothing', 'is the `return` missing?')] if res is None else [Cause('no dictionary', '')])
+        if set(res) != set(_WANTED): raise CheckError(f'gradients of {", ".join(map(str, res))} came, those of {", ".join(_WANTED)} are wanted',
+                [Cause('names', f'missing: {", ".join(sorted(set(_WANTED) - set(res))) or "none"}')])
         return res
     seen, failed = _Seen((13, 13)), None
     try:
         with seen, torch.no_grad(): backward(torch.tensor(1., dtype=torch.float64), *_draws((13, 5), (5, 7), (7,), (7, 1), (1,)))
     except NotImplementedError: raise
     except RuntimeError as e: failed = e
-    if seen.found: raise CheckError('on the way a tensor of shape (13, 13) was made, for 13 rows', [Cause('broadcast', 'pred is (n, 1) and targ is (n,): their difference is (n, n), the trap of lesson 02')])
+    if seen.found: raise CheckError('on the way a tensor of shape (13, 13) was made, for 13 rows',
+            [Cause('broadcast', 'pred is (n, 1) and targ is (n,): their difference is (n, n), the trap of lesson 02')])
     if failed: raise failed
     check_grads(forward, backward, (13, 5), (5, 7), (7,), (7, 1), (1,), names='x w1 b1 w2 b2')
     return 'Eight tensors, all right to the last digits, for any upstream gradient.'
 
-# %% ../../nbs/solutions/03_backward.ipynb #104e9e71
+# %% ../../nbs/solutions/03_backward.ipynb #d656f6f8
 def _batch_twice():
     "Factor by which the gradient of w1 changes if each row of the batch stands in it twice"
     x, y, w1, w2 = _draws((13, 5), (13,), (5, 7), (7, 1))
@@ -233,13 +261,21 @@ def _batch_twice():
     twice, = torch.autograd.grad(loss(torch.cat([x, x]), torch.cat([y, y])), w1)
     return (twice.norm()/once.norm()).item()
 
-question('03.q1', 'The backward pass of ReLU uses its input, for the mask. Would its output do?', 'yes', choices=['yes', 'no'], but=[('no', 'Where the output is positive, and only there, the input was.')],
+question('03.q1', 'The backward pass of ReLU uses its input, for the mask. Would its output do?', 'yes', choices=['yes', 'no'],
+        but=[('no', 'Where the output is positive, and only there, the input was.')],
          why='The output is positive exactly where the input was. PyTorch keeps the output, since the input may then be overwritten in place.')
-question('03.q2', 'A linear layer takes n n_in n_out multiplications forward. How many times as many does its backward pass take, for the gradients of input, weight and bias?', 2, rtol=.05,
-         but=[(1, 'There are two matrix products to compute, for the input and for the weight.'), (3, 'The gradient of the bias is a sum: it takes no multiplication.')],
+question('03.q2', 'A linear layer takes n n_in n_out multiplications forward. How many times as many does its backward pass take, for the gradients '
+        'of input, weight and bias?', 2, rtol=.05,
+         but=[(1, 'There are two matrix products to compute, for the input and for the weight.'),
+         (3, 'The gradient of the bias is a sum: it takes no multiplication.')],
          why='Two matrix products of the same size, for input and weight. In the first layer that of the input is not needed for training.')
-question('03.q3', 'Each image of a batch is put into it a second time. By which factor does the gradient of w1 change, with the loss `mse`?', _batch_twice, rtol=.01,
-         but=[(2, 'lin_grad sums over the batch, but each term has become half as large: the loss is a mean.'), (.5, 'The 1/n of the loss halves each term, but there are twice as many.')],
-         why='The sum over the batch has twice as many terms, and the 1/n of the mean makes each half as large. With a summed loss the factor would be 2.')
-question('03.q4', 'L = t*t*t at t = 2. The backward pass stores a contribution for each of the three factors, but each overwrites t.g in place of adding to it. What does t.g hold at the end?', 4, rtol=.01,
-         but=[(12, 'That is the right gradient, 3 t**2, which takes all three contributions.'), (8, 'That is the value of L.')], why='Each contribution is t*t = 4. The last one is left; added, they would make 12.')
+question('03.q3', 'Each image of a batch is put into it a second time. By which factor does the gradient of w1 change, with the loss `mse`?',
+        _batch_twice, rtol=.01,
+         but=[(2, 'lin_grad sums over the batch, but each term has become half as large: the loss is a mean.'),
+         (.5, 'The 1/n of the loss halves each term, but there are twice as many.')],
+         why='The sum over the batch has twice as many terms, and the 1/n of the mean makes each half as large. With a summed loss the factor would '
+         'be 2.')
+question('03.q4', 'L = t*t*t at t = 2. The backward pass stores a contribution for each of the three factors, but each overwrites t.g in place of '
+        'adding to it. What does t.g hold at the end?', 4, rtol=.01,
+         but=[(12, 'That is the right gradient, 3 t**2, which takes all three contributions.'), (8, 'That is the value of L.')],
+         why='Each contribution is t*t = 4. The last one is left; added, they would make 12.')

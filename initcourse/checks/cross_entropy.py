@@ -36,14 +36,19 @@ def _gradient(res, right, what, known, given, again):
         again()
         raise
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #b0867def
-_SHIFTS = {'overflow': (lambda x: 0, 'the exponentials are taken of the logits as they are: those of large ones are inf, and those of a row of large negative ones all 0'),
-           'whole batch': (lambda x: x.max(), 'one number was subtracted from the whole batch, such as its maximum: in rows that lie far below it all exponentials are 0'),
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #742e1560
+_SHIFTS = {'overflow': (lambda x: 0,
+        'the exponentials are taken of the logits as they are: those of large ones are inf, and those of a row of large negative ones all 0'),
+           'whole batch': (lambda x: x.max(),
+           'one number was subtracted from the whole batch, such as its maximum: in rows that lie far below it all exponentials are 0'),
            'columns': (lambda x: x.amax(0), 'the maximum of each column was subtracted; each row wants its own'),
-           'minimum': (lambda x: x.amin(1, keepdim=True), 'the smallest logit of each row was subtracted: what is left is positive, and overflows where a row is wide'),
+           'minimum': (lambda x: x.amin(1, keepdim=True),
+           'the smallest logit of each row was subtracted: what is left is positive, and overflows where a row is wide'),
            'mean': (lambda x: x.mean(1, keepdim=True), 'the mean of each row was subtracted: the largest logit of a wide row lies far above it'),
-           'absolute': (lambda x: x.abs().amax(1, keepdim=True), 'the largest *absolute* value was subtracted; in rows of negative logits that moves everything further down')}
+           'absolute': (lambda x: x.abs().amax(1, keepdim=True),
+           'the largest *absolute* value was subtracted; in rows of negative logits that moves everything further down')}
 
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #4f8cd980
 @checks('04.1')
 def _logsumexp(logsumexp):
     "Five rows of ordinary size, then rows near 1000, near -1000, and wide ones, in float32"
@@ -63,17 +68,20 @@ def _logsumexp(logsumexp):
     wide[0, 0], wide[1, 0] = 250, -250
     big = torch.cat([base[:2] + 1000, base, base[2:4] - 1000, wide])
     res = call(logsumexp, big)
-    known = [Cause(n, t) for n,(m,t) in _SHIFTS.items() for b in (big, big.double()) if _alike(res, (b - m(b)).exp().sum(1).log() + (m(b).flatten() if n != 'columns' and n != 'overflow' else 0))
+    known = [Cause(n, t) for n,(m,t) in _SHIFTS.items() for b in (big, big.double()) if _alike(res,
+            (b - m(b)).exp().sum(1).log() + (m(b).flatten() if n != 'columns' and n != 'overflow' else 0))
              and not _alike(res, big.double().logsumexp(1))][:1]
     _finite(res, 'logits near 1000, near -1000 and spread over 250', known)
     close = torch.isclose(res.double(), big.double().logsumexp(1), rtol=1e-5)
     if not close.all() and close[2:7].all() and not (close[:2].all() and close[7:9].all()):
-        raise CheckError(f'logits near 1000 and -1000: {int((~close).sum())} of 11 rows are finite, but wrong; the first is {res[0].item():.6g}, {big[0].double().logsumexp(0).item():.6g} is wanted',
-                         [Cause('clamped', 'something was cut off or a small number added, so that nothing overflows; that changes the result, and there its gradient is 0 or wrong')])
+        raise CheckError(f'logits near 1000 and -1000: {int((~close).sum())} of 11 rows are finite, but wrong; the first is {res[0].item():.6g}, '
+                f'{big[0].double().logsumexp(0).item():.6g} is wanted',
+                         [Cause('clamped', 'something was cut off or a small number added, so that nothing overflows; that changes the result, and '
+                         'there its gradient is 0 or wrong')])
     check_close(res, big.double().logsumexp(1), 'logits near 1000 and -1000', rtol=1e-5)
     return 'Its slope in a logit is the softmax: try torch.autograd.grad on it.'
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #c58f09a3
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #84f1601e
 @checks('04.2')
 def _binary(binary, binary_grad):
     "Thirteen logits of ordinary size, then eight of 200 and more, in float32"
@@ -86,7 +94,8 @@ def _binary(binary, binary_grad):
         ('one class', 'the label plays no part: this is the loss if all were class 0', F.softplus(z)),
         ('one class', 'the label plays no part: this is the loss if all were class 1', F.softplus(-z)),
         ('probability', 'this is the probability of the right class; its negative logarithm is wanted', (-right).exp()),
-        ('averaged', 'the mean over images was taken; one number for each is wanted', right.mean()), ('averaged', 'the images were added; one number for each is wanted', right.sum())])
+        ('averaged', 'the mean over images was taken; one number for each is wanted', right.mean()),
+        ('averaged', 'the images were added; one number for each is wanted', right.sum())])
     check_close(call(binary_grad, z, t), p - t, 'gradient', given={'z': z, 't': t, 'p': p}, rtol=1e-5, known=[
         ('exchanged', 'it is right for the opposite labels', p - (1 - t)),
         ('slope', 'this is the slope of the sigmoid; the loss has one of its own, which cancels most of it', p*(1 - p)),
@@ -100,10 +109,11 @@ def _binary(binary, binary_grad):
         if not torch.allclose(res.double(), want.double(), rtol=1e-5, atol=1e-6):
             i = (res - want).abs().argmax().item()
             raise CheckError(f'{what} for the logit {z[i]:g} and the label {t[i]:g}: {res[i]:.6g} came, {want[i]:.6g} is wanted', [
-                Cause('clamped', 'finite, but wrong: a small number is added to a probability, or a logarithm is cut off; that hides how wrong a certain net is')])
+                Cause('clamped', 'finite, but wrong: a small number is added to a probability, or a logarithm is cut off; that hides how wrong a '
+                'certain net is')])
     return 'p - t once more: the gradient of cross-entropy, of class 1.'
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #d20d5f71
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #aa9a1445
 @checks('04.3')
 def _smooth(smooth_grad):
     "Seven rows of eleven classes, a fifth of the target spread"
@@ -111,27 +121,33 @@ def _smooth(smooth_grad):
     res, p, y, n, c = call(smooth_grad, z, t, eps, up), z.softmax(1), F.one_hot(t, 11).double(), 7, 11
     soft = (1 - eps)*y + eps/c
     mistakes = [('not smoothed', 'the targets are those without smoothing: this is (p - y)/n', p - y),
-                ('others only', 'eps was spread over the C - 1 other classes; it goes to all C, the right one included', p - (1 - eps)*y - eps/(c - 1)*(1 - y)),
-                ('right class', 'the right class has 1 - eps, but its own part of what was spread, eps/C, is missing', p - (1 - eps)*y - eps/c*(1 - y)),
+                ('others only', 'eps was spread over the C - 1 other classes; it goes to all C, the right one included',
+                p - (1 - eps)*y - eps/(c - 1)*(1 - y)),
+                ('right class', 'the right class has 1 - eps, but its own part of what was spread, eps/C, is missing',
+                p - (1 - eps)*y - eps/c*(1 - y)),
                 ('not shared', 'every class got all of eps; it is shared by C of them', p - (1 - eps)*y - eps),
                 ('lost', 'eps was taken away from the right class and given to none: the targets of a row no longer add up to 1', p - (1 - eps)*y),
-                ('half', 'this is 1 - eps times the gradient without smoothing; the part that pulls towards equal probabilities is missing', (1 - eps)*(p - y)),
+                ('half', 'this is 1 - eps times the gradient without smoothing; the part that pulls towards equal probabilities is missing',
+                (1 - eps)*(p - y)),
                 ('wrong side', 'the probabilities were smoothed, not the targets', (1 - eps)*p + eps/c - y),
                 ('wrong axis', 'the softmax runs over the rows (axis 0), not over the classes', z.softmax(0) - soft),
                 ('exchanged', 'eps and 1 - eps are exchanged', p - eps*y - (1 - eps)/c)]
-    known = [(k, text, v*up/n) for k,text,v in mistakes] + [('upstream', 'the upstream gradient is dropped', (p - soft)/n), ('averaged', 'divided by the number of entries; the mean runs over the n rows alone', (p - soft)*up/n/c)]
-    def again(): check_grads(lambda z, t: F.cross_entropy(z, t, label_smoothing=eps), lambda g, z, t: (smooth_grad(z, t, eps, g), None), z, t, names='logits targ')
+    known = [(k, text, v*up/n) for k,text,v in mistakes] + [('upstream', 'the upstream gradient is dropped', (p - soft)/n),
+            ('averaged', 'divided by the number of entries; the mean runs over the n rows alone', (p - soft)*up/n/c)]
+    def again(): check_grads(lambda z, t: F.cross_entropy(z, t, label_smoothing=eps), lambda g, z, t: (smooth_grad(z, t, eps, g), None), z, t,
+            names='logits targ')
     _gradient(res, (p - soft)*up/n, 'gradient of the logits', known, {'up': up}, again)
     big = torch.tensor([[1000., 0, -1000], [-1000, -1001, -1003]])
     _finite(call(smooth_grad, big, torch.tensor([0, 2]), eps, torch.tensor(1.)), 'logits near 1000 and -1000')
     return 'With eps = 0 it is (p - y)/n, with eps = 1 no label is left in it.'
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #e3de00e9
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #51b93abc
 def _focal_loss(z, t, gamma):
     "Mean focal loss"
     logq = z.log_softmax(1)[range(len(t)), t]
     return -((1 - logq.exp())**gamma*logq).mean()
 
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #2e77ce0e
 @checks('04.4')
 def _focal(focal_grad):
     "Seven rows of eleven classes, gamma 2.5, 1 and 0"
@@ -154,7 +170,8 @@ def _focal(focal_grad):
     right = (w + turn)*(p - y)*up/n
     mistakes.append(('each class', 'each column is weighted with its own p; the weight of a row is made of the q of its right class', (1 - p)**gamma))
     known = [(k, text, (v*(p - y) if v is not None else ((-w + -turn)/q).expand(7, 11))*up/n) for k,text,v in mistakes] + [
-        ('right class only', 'only the column of the right class has a gradient; the other logits change q too', right*y), ('upstream', 'the upstream gradient is dropped', right/up)]
+        ('right class only', 'only the column of the right class has a gradient; the other logits change q too', right*y),
+        ('upstream', 'the upstream gradient is dropped', right/up)]
     def again(): check_grads(lambda z, t: _focal_loss(z, t, gamma), lambda g, z, t: (focal_grad(z, t, gamma, g), None), z, t, names='logits targ')
     _gradient(res, right, 'gradient of the logits, gamma = 2.5', known, {'q': q, 'up': up}, again)
     for gamma in (1., 0.):
@@ -170,14 +187,15 @@ def _exact(z, t):
     others = z.clone().scatter_(1, t[:, None], -math.inf).logsumexp(1) - z.gather(1, t[:, None])[:, 0]
     return torch.where(others > 30, others, others.exp().log1p())
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #33ccb6af
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #0db34404
 @checks('04.5')
 def _precise(precise):
     "Ordinary rows, ties, targets that are not the largest, then rows whose loss is tiny"
     def run(rows, targ, what, scale_each=False):
         z, t = torch.tensor(rows), torch.tensor(targ)
         res, right = call(precise, z, t), _exact(z, t)
-        if not isinstance(res, torch.Tensor) or res.shape != right.shape or not torch.allclose(res.double(), right, rtol=1e-4, atol=0): return z, t, res, right, what
+        if not isinstance(res, torch.Tensor) or res.shape != right.shape or not torch.allclose(res.double(), right, rtol=1e-4,
+                atol=0): return z, t, res, right, what
     usual = [[1., 2, -1, .5, 0], [0, -1, 3, 1, 1], [2, 2, 0, 0, -1], [-3, 70, 1, 1, 2], [60., -15, 0, 3, 1]]
     if (bad := run(usual, [1, 0, 0, 2, 1], 'ordinary rows, a tie, and targets that are far from the largest')):
         z, t, res, right, what = bad
@@ -187,24 +205,28 @@ def _precise(precise):
         _finite(res, what, [Cause('not finite', 'an exponential overflows, or a logarithm is taken of a probability that has become 0')])
         check_close(res, right, what, rtol=1e-4, known=[
             ('ties', 'where two logits share the maximum, both terms are left out; one of them must stay', m - zt + ties.log1p()),
-            ('target ignored', 'this is right only where the target has the largest logit: the distance from it to the maximum is missing', without.log1p()),
+            ('target ignored', 'this is right only where the target has the largest logit: the distance from it to the maximum is missing',
+            without.log1p()),
             ('logarithm missing', 'the sum of the other exponentials is added as it is; log1p of it is wanted', m - zt + without),
-            ('counted twice', 'log1p adds a 1 that the sum contains already: the term of the maximum is not left out', m - zt + (without + 1).log1p())])
+            ('counted twice', 'log1p adds a 1 that the sum contains already: the term of the maximum is not left out',
+            m - zt + (without + 1).log1p())])
         i = (res.double()/right - 1).abs().argmax().item()
         raise CheckError(f'{what}: {res[i]:.6g} came for row {i}, {right[i]:.6g} is wanted')
     for gap in (20., 40., 80.):
         if not (bad := run([[gap, 0., 0., -1., -2.], [-3., gap - 3, -2., -3., -4.]], [0, 1], f'largest logit {gap:g} above the next')): continue
         z, t, res, right, what = bad
         causes = [Cause('float64', 'float64 puts the limit off, to a distance of about 36; the 1 must stay out of the sum')] if gap > 20 and (res == 0).all() else \
-                 [Cause('rounded', 'the loss has vanished: somewhere the 1 of the largest term is added to something tiny, or was added and subtracted again')] if (res.abs() < 1e-6).all() else []
+                 [Cause('rounded', 'the loss has vanished: somewhere the 1 of the largest term is added to something tiny, or was added and '
+                         'subtracted again')] if (res.abs() < 1e-6).all() else []
         check_close(res, right, what, rtol=1e-4) if not causes else None
         raise CheckError(f'{what}: {res[0].item():.4g} came, {right[0].item():.4g} is wanted', causes)
     if (bad := run([[80., -80, 3, 0, 0]], [1], 'a target that is 160 below the largest logit')):
-        _finite(bad[2], bad[4], [Cause('largest', 'the term that is left out is that of the target; where the target is far below the largest logit, the other exponentials overflow')])
+        _finite(bad[2], bad[4], [Cause('largest',
+                'the term that is left out is that of the target; where the target is far below the largest logit, the other exponentials overflow')])
         check_close(bad[2], bad[3], bad[4], rtol=1e-4)
     return 'Four digits, down to the smallest numbers that float32 has.'
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #fea6b273
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #bd98d7ea
 def _first_loss(classes=100, std=.5):
     z = torch.randn(5000, classes, generator=torch.Generator().manual_seed(0))*std
     return F.cross_entropy(z, torch.arange(5000) % classes).item()
@@ -214,22 +236,33 @@ def _entropy(eps=.1, classes=10):
     return -(y*y.log()).sum().item()
 
 question('04.q1', 'A fresh network for 1,000 classes favours none of them. What is its first loss?', lambda: math.log(1000), rtol=.02,
-         but=[(2.303, 'That is log 10: ten classes.'), (9.966, 'That is the logarithm to base 2; losses are in nats, with the natural one.'), (3, 'That is the logarithm to base 10; losses are in nats.'),
-              (.001, 'That is the probability of each class; its negative logarithm is the loss.'), (0, 'Only a net that is certain and right loses nothing.')],
+         but=[(2.303, 'That is log 10: ten classes.'), (9.966, 'That is the logarithm to base 2; losses are in nats, with the natural one.'),
+         (3, 'That is the logarithm to base 10; losses are in nats.'),
+              (.001, 'That is the probability of each class; its negative logarithm is the loss.'),
+              (0, 'Only a net that is certain and right loses nothing.')],
          why='Each class gets 1/1000, and -log(1/1000) = log 1000.')
 question('04.q2', 'A fresh network for 100 classes has random logits of standard deviation .5. What is its first loss?', _first_loss, rtol=.012,
-         but=[(4.605, 'That is log 100, which wants equal logits; any spread costs something.'), (4.855, 'The spread adds half the *variance*, s^2/2; here half the std was added.'),
+         but=[(4.605, 'That is log 100, which wants equal logits; any spread costs something.'),
+         (4.855, 'The spread adds half the *variance*, s^2/2; here half the std was added.'),
               (5.105, 'The spread adds half the variance, not the std itself.')],
-         why='log 100 = 4.605 for the number of classes, and about s^2/2 = .125 for betting at random: the mean of an exponential is larger than the exponential of the mean.')
+         why='log 100 = 4.605 for the number of classes, and about s^2/2 = .125 for betting at random: the mean of an exponential is larger than '
+         'the exponential of the mean.')
 question('04.q3', 'Can the cross-entropy of a single image be negative?', 'no', choices=['yes', 'no'],
-         but=[('yes', 'Of a density one may say so, of a probability not: it is at most 1, and its negative logarithm at least 0.')], why='If you see a negative one, then probabilities were given to `nll` in place of their logarithms.')
+         but=[('yes', 'Of a density one may say so, of a probability not: it is at most 1, and its negative logarithm at least 0.')],
+         why='If you see a negative one, then probabilities were given to `nll` in place of their logarithms.')
 question('04.q4', 'The last layer has a bias for each of ten classes. What do the ten gradients of these biases add up to?', 0, atol=1e-3,
          but=[(1, 'The probabilities add up to 1, and so do the targets; the gradient is their difference.')],
          why='Rows of p - y add up to 1 - 1. So all biases may be shifted together without changing the loss, and gradient descent never does.')
-question('04.q5', 'Someone puts a softmax before `F.cross_entropy`, with 100 classes. What is the smallest loss that the network can reach?', lambda: math.log(math.e + 99) - 1, rtol=.02,
-         but=[(0, 'Then the logits would have to differ by much more than 1, and probabilities cannot.'), (1.461, 'That is the floor for ten classes.'), (4.605, 'That is log 100, where it starts; it can fall by nearly 1.')],
+question('04.q5', 'Someone puts a softmax before `F.cross_entropy`, with 100 classes. What is the smallest loss that the network can reach?',
+        lambda: math.log(math.e + 99) - 1, rtol=.02,
+         but=[(0, 'Then the logits would have to differ by much more than 1, and probabilities cannot.'),
+         (1.461, 'That is the floor for ten classes.'), (4.605, 'That is log 100, where it starts; it can fall by nearly 1.')],
          why='The best logits are 1 for the right class and 0 for 99 others: log(e + 99) - 1. With many classes it hardly learns at all.')
+
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #be37bff2
 question('04.q6', 'Ten classes, label smoothing of .1. What is the smallest loss that a network can reach?', _entropy, rtol=.05,
-         but=[(0, 'The target itself is uncertain, and saying so costs its entropy.'), (.0943, 'That is -log .91, the part of the right class alone; nine others with a target of .01 cost more together.'),
-              (.1054, 'That is -log .9; the right class has .91, and nine others have .01 each.'), (.325, 'That is the entropy of 90 and 10 percent, for two classes; the 10 percent are spread over ten.')],
+         but=[(0, 'The target itself is uncertain, and saying so costs its entropy.'),
+         (.0943, 'That is -log .91, the part of the right class alone; nine others with a target of .01 cost more together.'),
+              (.1054, 'That is -log .9; the right class has .91, and nine others have .01 each.'),
+              (.325, 'That is the entropy of 90 and 10 percent, for two classes; the 10 percent are spread over ten.')],
          why='It is the entropy of the target: .91 once and .01 nine times.')

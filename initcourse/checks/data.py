@@ -10,21 +10,23 @@ import torch
 from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError
 
-# %% ../../nbs/solutions/00_data.ipynb #f5311783
+# %% ../../nbs/solutions/00_data.ipynb #189ee245
 def _wrong(message, candidates):
     "Raises with those causes whose test holds; `candidates`: (name, sentence, whether it holds)"
     raise CheckError(message, [Cause(name, text) for name,text,holds in candidates if holds])
 
 def _pair(res, what):
     "Two whole numbers out of what a function returned"
-    if not isinstance(res, (tuple, list)) or len(res) != 2: _wrong(f'{type(res).__name__} came, a pair is wanted: {what}', [('no pair', 'return two things, with a comma', True)])
+    if not isinstance(res, (tuple, list)) or len(res) != 2: _wrong(f'{type(res).__name__} came, a pair is wanted: {what}',
+            [('no pair', 'return two things, with a comma', True)])
     res = [o.item() if isinstance(o, torch.Tensor) and o.numel() == 1 else o for o in res]
     for o in res:
         if isinstance(o, bool) or not isinstance(o, (int, float)) or o != int(o):
-            _wrong(f'a pair with {o!r} came, whole numbers are wanted: {what}', [('no index', 'a value came where a position or a count is wanted', True)])
+            _wrong(f'a pair with {o!r} came, whole numbers are wanted: {what}', [('no index', 'a value came where a position or a count is wanted',
+                    True)])
     return tuple(int(o) for o in res)
 
-# %% ../../nbs/solutions/00_data.ipynb #9ef1f6ff
+# %% ../../nbs/solutions/00_data.ipynb #2b8fbd4b
 @checks('00.1')
 def _extremes(extremes):
     "Seven images of eleven pixels, in which each plausible mistake leads to another pair"
@@ -34,11 +36,13 @@ def _extremes(extremes):
     if res == right: return 'Which digits are they, on the real data? Look at them.'
     _wrong(f'of seven images {res} came, {right} is wanted', [
         ('swapped', 'these are the right two, in the wrong order', res == right[::-1]),
-        ('one pixel', 'these are the images with the darkest and the lightest single pixel; ink is the sum over all pixels of an image', res == (1, 5)),
-        ('flattened', 'these are positions in the flattened array, of single pixels; reduce over the pixels of each image first', res == (1*11 + 3, 5*11 + 8)),
+        ('one pixel', 'these are the images with the darkest and the lightest single pixel; ink is the sum over all pixels of an image',
+        res == (1, 5)),
+        ('flattened', 'these are positions in the flattened array, of single pixels; reduce over the pixels of each image first',
+        res == (1*11 + 3, 5*11 + 8)),
         ('pixels', 'these are pixels, not images: the sum ran over axis 0, the images', res == (x.sum(0).argmax(), x.sum(0).argmin()))])
 
-# %% ../../nbs/solutions/00_data.ipynb #73060335
+# %% ../../nbs/solutions/00_data.ipynb #eff4b6f4
 @checks('00.2')
 def _never(never):
     "Seven and five images of thirteen pixels; four pixels are never used, three of those are in validation"
@@ -55,8 +59,10 @@ def _never(never):
         ('entries', 'the first number counts entries that are 0, not positions that are 0 in all images', a == (x == 0).sum()),
         ('any', 'the first number counts positions that are paper in *some* image', a == (x == 0).any(0).sum()),
         ('images', 'the first number counts images, not positions: the reduction ran over axis 1', a == (x == 0).all(1).sum()),
-        ('not among them', 'the second number counts all positions with ink in validation, also those that training uses', a == 4 and b == (v > 0).any(0).sum()),
-        ('all of validation', 'the second number counts positions with ink in *all* validation images', a == 4 and b == ((x == 0).all(0) & (v > 0).all(0)).sum()),
+        ('not among them', 'the second number counts all positions with ink in validation, also those that training uses',
+        a == 4 and b == (v > 0).any(0).sum()),
+        ('all of validation', 'the second number counts positions with ink in *all* validation images',
+        a == 4 and b == ((x == 0).all(0) & (v > 0).all(0)).sum()),
         ('entries of validation', 'the second number counts entries, not positions', a == 4 and b == (v[:, (x == 0).all(0)] > 0).sum())])
 
 # %% ../../nbs/solutions/00_data.ipynb #efc5bfe6
@@ -82,17 +88,20 @@ def _in_groups(in_groups):
         ('first group', 'all groups were normalized with the numbers of the first', same((x - x[:5].mean())/x[:5].std())),
         ('not divided', 'the mean was subtracted, but nothing divided', same(torch.cat([g - g.mean() for g in x.split(5)])))])
 
-# %% ../../nbs/solutions/00_data.ipynb #4376daab
+# %% ../../nbs/solutions/00_data.ipynb #e910ae93
 def _always_paper():
     from initcourse.data import get_data
     return int((get_data()[0] == 0).all(0).sum())
 
-question('00.q1', 'After `x_train, x_valid = normalize_to(x_train, x_valid)`, what is the mean of x_valid?', 'near 0', choices=['exactly 0', 'near 0', 'as before'],
-         but=[('exactly 0', 'That would take its own mean, and a prediction would depend on the company.'), ('as before', 'It gets the training numbers, too.')],
+question('00.q1', 'After `x_train, x_valid = normalize_to(x_train, x_valid)`, what is the mean of x_valid?', 'near 0',
+        choices=['exactly 0', 'near 0', 'as before'],
+         but=[('exactly 0', 'That would take its own mean, and a prediction would depend on the company.'),
+         ('as before', 'It gets the training numbers, too.')],
          why='Its mean differs a little from that of the training set, and that difference is information that must not be erased.')
 question('00.q2', 'How many of the 784 pixel positions are paper in each of the 50,000 training images?', _always_paper, rtol=.3,
          but=[(634, 'Four *pixels* in five are paper, but seldom the same ones.'), (0, 'The corners are never used.')],
          why='They have a std of 0, so no pixel position can be normalized by a std of its own without a special case.')
 question('00.q3', 'Dividing all pixels by one number, their std, changes the number of steps of gradient descent by which factor?', 1,
-         but=[(3.25, 'That is 1/std: the inputs grow by it, but the step size undoes a common change of unit.'), (.3073, 'That is the std; the step size undoes a common change of unit.')],
+         but=[(3.25, 'That is 1/std: the inputs grow by it, but the step size undoes a common change of unit.'),
+         (.3073, 'That is the std; the step size undoes a common change of unit.')],
          why='Weights and step size absorb a common unit. It is subtracting that helps.')

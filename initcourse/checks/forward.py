@@ -11,46 +11,53 @@ import torch
 from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError, check_close, check_stats
 
-# %% ../../nbs/solutions/02_forward.ipynb #e633da3a
+# %% ../../nbs/solutions/02_forward.ipynb #dc03d298
 def _formula(came, right, name, known, given=None, rtol=1e-5, near=.1):
     "`check_close`, which also tells a number that was measured over draws from one that was computed"
     try: check_close(came, right, name, given=given, known=known, rtol=rtol)
     except CheckError as e:
         r = torch.as_tensor(right)
-        if [c.name for c in e.causes] == [''] and getattr(came, 'shape', r.shape) == r.shape and ((torch.as_tensor(came) - r).abs() < near*r.abs()).all():
-            e = CheckError(e.message, [Cause('near', 'near, but not equal: was it measured over draws? A formula is wanted, which needs none')], e.yours, e.right)
+        if [c.name for c in e.causes] == [''] and getattr(came, 'shape',
+                r.shape) == r.shape and ((torch.as_tensor(came) - r).abs() < near*r.abs()).all():
+            e = CheckError(e.message, [Cause('near', 'near, but not equal: was it measured over draws? A formula is wanted, which needs none')],
+                    e.yours, e.right)
         raise e from None
 
-# %% ../../nbs/solutions/02_forward.ipynb #16218b6c
+# %% ../../nbs/solutions/02_forward.ipynb #e75b71a0
 @checks('02.1')
 def _out_std(out_std):
     "Seven rows of eleven numbers, with a mean that is far from 0"
     x, s = (torch.randn(7, 11, generator=torch.Generator().manual_seed(0))*1.5 + .7)*torch.linspace(.5, 2, 7)[:, None], .3
     n, ms = 11, x.square().mean(1)
     _formula(call(out_std, x, s), s*(n*ms).sqrt(), 'the std of each row', given=dict(x=x), known=[
-        ('std of the row', 'the std of the row came in; the *mean square* decides, and these rows have a mean that is not 0', s*math.sqrt(n)*x.std(1)),
-        ('std of the row', 'the std of the row came in; the *mean square* decides, and these rows have a mean that is not 0', s*math.sqrt(n)*x.std(1, unbiased=False)),
+        ('std of the row', 'the std of the row came in; the *mean square* decides, and these rows have a mean that is not 0',
+        s*math.sqrt(n)*x.std(1)),
+        ('std of the row', 'the std of the row came in; the *mean square* decides, and these rows have a mean that is not 0',
+        s*math.sqrt(n)*x.std(1, unbiased=False)),
         ('variance', 'it is the variance; a root is missing', s*s*n*ms),
         ('std_w squared', 'the root of std_w**2 is std_w: it was squared and left outside the root', s*s*(n*ms).sqrt()),
         ('root of std_w', 'std_w**2 belongs under the root, not std_w', (s*n*ms).sqrt()),
         ('sum of x', 'the pixels were added up; what adds are the variances, with the squares of the pixels', s*x.sum(1)),
         ('absolute', 'the sizes of the pixels were added up; what adds are the variances, with the squares of the pixels', s*x.abs().sum(1)),
         ('absolute', 'the mean size of the pixels came in; it is the mean of their squares that decides', s*math.sqrt(n)*x.abs().mean(1)),
-        ('std_w missing', 'the std of the weights is missing in it', (n*ms).sqrt()), ('x missing', 'the rows are missing in it', torch.full((7,), s*math.sqrt(n))),
+        ('std_w missing', 'the std of the weights is missing in it', (n*ms).sqrt()),
+        ('x missing', 'the rows are missing in it', torch.full((7,), s*math.sqrt(n))),
         ('pixels', 'one number for each pixel came: the sum ran over the rows', s*x.norm(dim=0)),
         ('whole', 'one number for all rows came; each row has its own size', s*(n*ms.mean()).sqrt()),
         ('whole', 'one number for all rows came: the sum ran over them too; each row has its own size', s*x.norm())])
     return 'Over draws of the weights each row has its own std: nothing was assumed about the rows.'
 
-# %% ../../nbs/solutions/02_forward.ipynb #1eefc685
+# %% ../../nbs/solutions/02_forward.ipynb #fcf4364b
 def _draw_of(f, *more):
     "`init` for `check_stats`, from a function that returns weights (n_in, n_out)"
     def init(w):
         res = call(f, w.shape[1], w.shape[0], *more)
-        if not isinstance(res, torch.Tensor): raise CheckError(f'a {type(res).__name__} came, a tensor of weights is wanted', [Cause('no tensor', '')])
+        if not isinstance(res, torch.Tensor): raise CheckError(f'a {type(res).__name__} came, a tensor of weights is wanted',
+                [Cause('no tensor', '')])
         if res.shape != w.T.shape:
             causes = [Cause('transposed', 'n_in and n_out are exchanged; in this lesson weights are (n_in, n_out)')] if res.shape == w.shape else []
-            raise CheckError(f'weights of shape {tuple(res.shape)} came for n_in={w.shape[1]} and n_out={w.shape[0]}, {tuple(w.T.shape)} is wanted', causes)
+            raise CheckError(f'weights of shape {tuple(res.shape)} came for n_in={w.shape[1]} and n_out={w.shape[0]}, {tuple(w.T.shape)} is wanted',
+                    causes)
         return res.T
     return init
 
@@ -69,18 +76,24 @@ def _abs_weight(abs_weight):
     mean, std = check_stats(_draw_of(abs_weight), shape=(101, 31), gain=1.)
     return f'Over 20 seeds the std was {std:.4f}, and 1/sqrt(31) is {31**-.5:.4f}.'
 
-# %% ../../nbs/solutions/02_forward.ipynb #bbdbc3c5
+# %% ../../nbs/solutions/02_forward.ipynb #9205b8ca
 def _slope_mistakes(u, d):
     "(name, sentence, gain) of mistakes for the slopes u and d"
     q, m = (u*u + d*d)/2, (u - d)/math.sqrt(2*math.pi)
-    res = [('slopes averaged', 'it is what the mean of the two slopes gives; a slope multiplies the *square* of a value by its own square', 2/(u + d) if u + d else None),
-           ('not squared', 'under the root stand the slopes; a slope multiplies the square of a value by its own *square*', math.sqrt(2/(u + d)) if u + d > 0 else None),
-           ('one slope', 'the slope `up` was taken for 1, as in a leaky ReLU', math.sqrt(2/(1 + d*d))), ('one slope', 'the slope `down` was taken for 1', math.sqrt(2/(1 + u*u))),
-           ('one slope', 'only the positive half counts here; the negative one brings its share too', math.sqrt(2)/u), ('one slope', 'only the negative half counts here; the positive one brings its share too', math.sqrt(2)/abs(d) if d else None),
-           ('half', 'each half occurs half of the time: the two squares are averaged, not added', math.sqrt(1/(u*u + d*d))), ('upside down', 'it is 1 divided by the right one: what an activation loses, the weights must put *back*', math.sqrt(q)),
+    res = [('slopes averaged', 'it is what the mean of the two slopes gives; a slope multiplies the *square* of a value by its own square',
+            2/(u + d) if u + d else None),
+           ('not squared', 'under the root stand the slopes; a slope multiplies the square of a value by its own *square*',
+           math.sqrt(2/(u + d)) if u + d > 0 else None),
+           ('one slope', 'the slope `up` was taken for 1, as in a leaky ReLU', math.sqrt(2/(1 + d*d))),
+           ('one slope', 'the slope `down` was taken for 1', math.sqrt(2/(1 + u*u))),
+           ('one slope', 'only the positive half counts here; the negative one brings its share too', math.sqrt(2)/u),
+           ('one slope', 'only the negative half counts here; the positive one brings its share too', math.sqrt(2)/abs(d) if d else None),
+           ('half', 'each half occurs half of the time: the two squares are averaged, not added', math.sqrt(1/(u*u + d*d))),
+           ('upside down', 'it is 1 divided by the right one: what an activation loses, the weights must put *back*', math.sqrt(q)),
            ('no root', 'the root is missing: it is the variance that is divided by the mean of the squares', 1/q),
            ('std', 'it keeps the *std*; wanted is that the mean square is kept, which the next layer sees', 1/math.sqrt(q - m*m)),
-           ('relu', 'it is the std for ReLU, whatever the slopes are', math.sqrt(2)), ('slopes ignored', 'it is 1/sqrt(n_in), whatever the slopes are', 1.)]
+           ('relu', 'it is the std for ReLU, whatever the slopes are', math.sqrt(2)),
+           ('slopes ignored', 'it is 1/sqrt(n_in), whatever the slopes are', 1.)]
     return [(n, text, g) for n,text,g in res if g and abs(g*math.sqrt(q) - 1) > .015]
 
 @checks('02.3')
@@ -92,12 +105,13 @@ def _two_slopes(two_slopes_weight):
         same = lambda a: abs(came/a - 1) < .009
         if not same(right):
             found = {n: Cause(n, text) for n,text,g in _slope_mistakes(u, d) if same(g)}
-            if found: raise CheckError(f'for slopes {u:g} and {d:g} the std came out {came/61**.5:.4f} with 61 inputs, {right/61**.5:.4f} is wanted', found.values())
+            if found: raise CheckError(f'for slopes {u:g} and {d:g} the std came out {came/61**.5:.4f} with 61 inputs, {right/61**.5:.4f} is wanted',
+                    found.values())
         try: check_stats(init, shape=(101, 61), gain=right)
         except CheckError as e: raise CheckError(f'for slopes {u:g} and {d:g}: {e.message}', e.causes) from None
     return 'For slopes 1 and 0 it is Kaiming, for 1 and 1 LeCun.'
 
-# %% ../../nbs/solutions/02_forward.ipynb #706aaf1c
+# %% ../../nbs/solutions/02_forward.ipynb #79a2c056
 @checks('02.4')
 def _mean_spread(mean_spread):
     "Thirteen rows of eleven numbers that share a part, seven units"
@@ -112,20 +126,26 @@ def _mean_spread(mean_spread):
         ('one image', 'it is the spread of the mean over units for a single, typical image; averaged over images the part that differs mostly cancels', s*x.norm(dim=1).mean()/math.sqrt(nh)),
         ('one unit', 'it is the spread for one unit; the mean of nh independent ones strays less', s*mu.norm()),
         ('no root', 'divided by nh; the *variance* of a mean of nh independent numbers is divided by nh', right/math.sqrt(nh)),
-        ('variance', 'it is the variance; a root is missing', right**2), ('std_w squared', 'std_w stands in it squared; the root makes that std_w', right*s),
-        ('one number', 'the mean of all pixels came in; the average image is a row of n_in numbers, and its squares are added up', s*math.sqrt(n_in/nh)*x.mean().abs()),
+        ('variance', 'it is the variance; a root is missing', right**2), ('std_w squared', 'std_w stands in it squared; the root makes that std_w',
+        right*s),
+        ('one number', 'the mean of all pixels came in; the average image is a row of n_in numbers, and its squares are added up',
+        s*math.sqrt(n_in/nh)*x.mean().abs()),
         ('std of the image', 'the std of the average image came in; what counts is the sum of its squares', s*math.sqrt(n_in/nh)*mu.std()),
-        ('length squared', 'the *variance* contains the square of the length of the average image, the std its length', s*mu.square().sum()/math.sqrt(nh)),
-        ('images missing', 'the average image is missing in it', s/math.sqrt(nh)), ('each pixel', 'one number for each pixel came; their squares are to be added up', s*mu/math.sqrt(nh)),
+        ('length squared', 'the *variance* contains the square of the length of the average image, the std its length',
+        s*mu.square().sum()/math.sqrt(nh)),
+        ('images missing', 'the average image is missing in it', s/math.sqrt(nh)),
+        ('each pixel', 'one number for each pixel came; their squares are to be added up', s*mu/math.sqrt(nh)),
         ('all images', 'the squares of all pixels of all images were added up; first comes the mean over the images', s*x.norm()/math.sqrt(nh)),
         ('mean square', 'the mean of the squares of the average image came in; their sum is wanted', right/math.sqrt(n_in)),
-        ('wrong axis', 'the mean was taken over the pixels of each image; the average image is the mean over the images', s*x.mean(1).norm()/math.sqrt(nh))])
+        ('wrong axis', 'the mean was taken over the pixels of each image; the average image is the mean over the images',
+        s*x.mean(1).norm()/math.sqrt(nh))])
     return f'With independent outputs it would be {(n_in*ms/(n*nh)).sqrt()*s/right:.2f} times that.'
 
-# %% ../../nbs/solutions/02_forward.ipynb #260a1f6d
+# %% ../../nbs/solutions/02_forward.ipynb #afc8713a
 _S = 1/math.sqrt(2*math.pi)
 _GAIN = _S + math.sqrt(_S*_S + 1.5)
 
+# %% ../../nbs/solutions/02_forward.ipynb #0355c2aa
 @checks('02.5')
 def _fixed_point(next_ms, gain, slope):
     "Eleven pairs of m and g, then two numbers"
@@ -137,7 +157,8 @@ def _fixed_point(next_ms, gain, slope):
     for o in came:
         if isinstance(o, bool) or not (isinstance(o, (int, float)) or isinstance(o, torch.Tensor) and o.numel() == 1):
             raise CheckError(f'next_ms: {getattr(o, "shape", type(o).__name__)} came for two numbers, a number is wanted', [Cause('no number', '')])
-    _formula(torch.tensor([float(o) for o in came], dtype=torch.float64), f(v), 'next_ms for eleven pairs', given=dict(m=m, g=g), rtol=1e-4, near=.02, known=[
+    _formula(torch.tensor([float(o) for o in came], dtype=torch.float64), f(v), 'next_ms for eleven pairs', given=dict(m=m, g=g), rtol=1e-4, near=.02,
+            known=[
         ('cross term', 'in (relu(z) - 1/2)^2 the middle term, -relu(z), is missing', v/2 + .25),
         ('cross term', 'the middle term of (relu(z) - 1/2)^2 is 2 times 1/2 times relu(z); here it is half of that', v/2 - _S*v.sqrt()/2 + .25),
         ('cross term', 'the middle term of (relu(z) - 1/2)^2 is 2 times 1/2 times relu(z); here it is twice that', v/2 - 2*_S*v.sqrt() + .25),
@@ -148,19 +169,24 @@ def _fixed_point(next_ms, gain, slope):
         ('mean of relu', 'E[relu(z)] grows with the *std* of z; here the variance stands in its place', v/2 - _S*v + .25),
         ('mean of relu', 'E[relu(z)] = .399 is for a std of 1; it grows with the std of z', v/2 - _S + .25),
         ('not halved', 'relu(z)^2 has half of the mean square of z', v - _S*v.sqrt() + .25),
-        ('g not squared', 'the variance of z is g^2 m; here g is not squared', f(g*m)), ('m squared', 'the variance of z is g^2 m: m is a mean square already', f(v*m)),
+        ('g not squared', 'the variance of z is g^2 m; here g is not squared', f(g*m)),
+        ('m squared', 'the variance of z is g^2 m: m is a mean square already', f(v*m)),
         ('m ignored', 'the variance of z is g^2 m; here m is missing', f(g*g)), ('relu', 'it is right for ReLU without the shift', v/2),
         ('variance', 'it is the variance of the activations; the shift drops out of that, and wanted is the mean square', v/2 - _S*_S*v)])
     check_close(gain, _GAIN, 'gain', rtol=2e-3, known=[
-        ('relu', 'it is the gain of ReLU without the shift', math.sqrt(2)), ('squared', 'it is g^2', _GAIN**2), ('cross term', 'the middle term is missing from the equation', math.sqrt(1.5)),
-        ('negative', 'the equation has two solutions; the std of weights is positive', _S - math.sqrt(_S*_S + 1.5)), ('negative', 'it is the other solution of the equation, without its sign', math.sqrt(_S*_S + 1.5) - _S)])
+        ('relu', 'it is the gain of ReLU without the shift', math.sqrt(2)), ('squared', 'it is g^2', _GAIN**2),
+        ('cross term', 'the middle term is missing from the equation', math.sqrt(1.5)),
+        ('negative', 'the equation has two solutions; the std of weights is positive', _S - math.sqrt(_S*_S + 1.5)),
+        ('negative', 'it is the other solution of the equation, without its sign', math.sqrt(_S*_S + 1.5) - _S)])
     check_close(slope, _GAIN**2/2 - _S*_GAIN/2, 'slope', rtol=5e-3, known=[
-        ('by g', 'it is the derivative by g; wanted is that by m', _GAIN - _S), ('relu', 'it is the slope without the shift: the middle term depends on m, too', _GAIN**2/2),
-        ('derivative of the root', 'the root of m has the derivative 1/2 at 1; here it is 1', _GAIN**2/2 - _S*_GAIN), ('value', 'it is next_ms itself at m = 1', 1.),
+        ('by g', 'it is the derivative by g; wanted is that by m', _GAIN - _S), ('relu',
+        'it is the slope without the shift: the middle term depends on m, too', _GAIN**2/2),
+        ('derivative of the root', 'the root of m has the derivative 1/2 at 1; here it is 1', _GAIN**2/2 - _S*_GAIN),
+        ('value', 'it is next_ms itself at m = 1', 1.),
         ('other gain', 'it is the slope at the gain of ReLU, not at the one just found', 1 - _S*math.sqrt(2)/2)])
     return 'The slope is larger than 1: what deviates, deviates more from layer to layer.'
 
-# %% ../../nbs/solutions/02_forward.ipynb #14583be1
+# %% ../../nbs/solutions/02_forward.ipynb #f097f3a8
 def _relu_std():
     return torch.randn(1_000_000, generator=torch.Generator().manual_seed(0)).relu().std().item()
 
@@ -174,15 +200,24 @@ def _units_left():
         with torch.no_grad(): w1 -= .1*g1; w2 -= .1*g2
     return len(torch.unique((w1.detach()*1e4).round(), dim=1).T)
 
-question('02.q1', 'The inputs of a layer have mean square .11, its weights std 1/sqrt(n_in), its biases are 0. What is the std of its outputs, over draws?', math.sqrt(.11), rtol=.05,
-         but=[(1, 'The init keeps the mean square that it is given; it does not make it 1.'), (.11, 'That is the variance; the std is its root.')], why='The mean square of the outputs is that of the inputs, .11, and the root of that is .33.')
-question('02.q2', 'All weights of both layers begin as the same number, biases as 0. How many different hidden units, of 50, does the net have after a hundred steps of training?', _units_left, rtol=0,
-         but=[(50, 'They begin alike, get the same gradient, and so stay alike.'), (0, 'They do learn; but all learn the same.')], why='All units compute the same, get the same gradient, and stay equal: the network has one hidden unit, fifty times.')
-question('02.q3', 'What was assumed about the pixels of an image, to derive Var(z)?', 'nothing', choices=['nothing', 'that they are independent', 'that they are normal', 'that their mean is 0'],
-         but=[('that they are independent', 'That was assumed of the weights.'), ('that they are normal', 'Not even the weights need to be.'), ('that their mean is 0', 'It is the mean of the *weights* that is 0.')],
+question('02.q1', 'The inputs of a layer have mean square .11, its weights std 1/sqrt(n_in), its biases are 0. What is the std of its outputs, over '
+        'draws?', math.sqrt(.11), rtol=.05,
+         but=[(1, 'The init keeps the mean square that it is given; it does not make it 1.'), (.11, 'That is the variance; the std is its root.')],
+         why='The mean square of the outputs is that of the inputs, .11, and the root of that is .33.')
+question('02.q2', 'All weights of both layers begin as the same number, biases as 0. How many different hidden units, of 50, does the net have '
+        'after a hundred steps of training?', _units_left, rtol=0,
+         but=[(50, 'They begin alike, get the same gradient, and so stay alike.'), (0, 'They do learn; but all learn the same.')],
+         why='All units compute the same, get the same gradient, and stay equal: the network has one hidden unit, fifty times.')
+question('02.q3', 'What was assumed about the pixels of an image, to derive Var(z)?', 'nothing',
+        choices=['nothing', 'that they are independent', 'that they are normal', 'that their mean is 0'],
+         but=[('that they are independent', 'That was assumed of the weights.'), ('that they are normal', 'Not even the weights need to be.'),
+         ('that their mean is 0', 'It is the mean of the *weights* that is 0.')],
          why='The weights were the random quantity, the image was fixed.')
-question('02.q4', 'On which number of its input does the variance of the outputs of the next layer depend?', 'mean square', choices=['mean', 'std', 'mean square'],
-         but=[('std', 'Only if the mean is 0, and after ReLU it is not.'), ('mean', 'An input of mean 0 gives outputs all the same.')], why='It is the mean square, and so mean and std together: mean**2 + std**2.')
+question('02.q4', 'On which number of its input does the variance of the outputs of the next layer depend?', 'mean square',
+        choices=['mean', 'std', 'mean square'],
+         but=[('std', 'Only if the mean is 0, and after ReLU it is not.'), ('mean', 'An input of mean 0 gives outputs all the same.')],
+         why='It is the mean square, and so mean and std together: mean**2 + std**2.')
 question('02.q5', 'A million numbers with mean 0 and std 1, normal, go through ReLU. What is the std of what comes out?', _relu_std, rtol=.03,
-         but=[(.5, 'The mean *square* is 1/2.'), (.707, 'That is the root of the mean square; the std takes the mean off first.'), (.399, 'That is the mean.'), (1, 'Half of the numbers became 0.')],
+         but=[(.5, 'The mean *square* is 1/2.'), (.707, 'That is the root of the mean square; the std takes the mean off first.'),
+         (.399, 'That is the mean.'), (1, 'Half of the numbers became 0.')],
          why='The mean square is 1/2 and the mean .399, so the std is sqrt(1/2 - .399**2) = .584.')

@@ -14,11 +14,12 @@ from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError, check_close, check_stats
 from ..init import fans, gain
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #78b43b05
+# %% ../../nbs/solutions/05_kaiming.ipynb #699a1b16
 def _number(x, what):
     "A finite float out of what a function returned"
     if isinstance(x, torch.Tensor) and x.numel() == 1: x = x.item()
-    if isinstance(x, bool) or not isinstance(x, (int, float)): raise CheckError(f'{what}: a {type(x).__name__} came, a number is wanted', [Cause('no number', '')])
+    if isinstance(x, bool) or not isinstance(x, (int, float)): raise CheckError(f'{what}: a {type(x).__name__} came, a number is wanted',
+            [Cause('no number', '')])
     if not math.isfinite(x): raise CheckError(f'{what}: {x} came, a finite number is wanted', [Cause('not finite', '')])
     return float(x)
 
@@ -50,7 +51,7 @@ def _uniform(kaiming_uniform_):
             raise
     return 'Mean 0, std gain/sqrt(fan_in), uniform.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #2d5d9b73
+# %% ../../nbs/solutions/05_kaiming.ipynb #11c829d7
 def _fan_mistakes(m):
     "name -> (sentence, pair) that a mistake gives for a convolution"
     i, o, g, k, s = m.in_channels, m.out_channels, m.groups, math.prod(m.kernel_size), math.prod(m.stride)
@@ -61,35 +62,50 @@ def _fan_mistakes(m):
             'kernel': ('the kernel is missing: channels alone were counted', pair(i, o, k=1)),
             'one side': ('one side of the kernel was counted; an output sums over its whole area', pair(i, o, k=m.kernel_size[0])),
             'one side ': ('one side of the kernel was counted; an output sums over its whole area', pair(i, o, k=m.kernel_size[-1])),
-            'groups': ('the groups are forgotten: an output sees the inputs of its own group only, and an input feeds the outputs of its own', pair(i, o, g=1)),
-            'groups of fan_out': ('fan_in is right; in fan_out the groups are forgotten, as by PyTorch, which reads both off the shape of the weight', (pair(i, o)[0], pair(i, o, g=1)[1])),
+            'groups': ('the groups are forgotten: an output sees the inputs of its own group only, and an input feeds the outputs of its own',
+            pair(i, o, g=1)),
+            'groups of fan_out': ('fan_in is right; in fan_out the groups are forgotten, as by PyTorch, which reads both off the shape of the weight',
+            (pair(i, o)[0], pair(i, o, g=1)[1])),
             'groups in fan_out': ('only fan_out was divided by the groups; they hold for both', (pair(i, o, g=1)[0], pair(i, o)[1])),
-            'groups squared': ('divided by the groups twice: the second axis of the weight has been divided already', (i/g/g*k/(s if m.transposed else 1), right[1])),
-            'stride': (f'the stride is forgotten: {"an output of a transposed convolution collects from" if m.transposed else "an input is seen from"} fewer places', pair(i, o, s=1)),
+            'groups squared': ('divided by the groups twice: the second axis of the weight has been divided already',
+            (i/g/g*k/(s if m.transposed else 1), right[1])),
+            'stride': (f'the stride is forgotten: '
+            f'{"an output of a transposed convolution collects from" if m.transposed else "an input is seen from"} fewer places', pair(i, o, s=1)),
             'one stride': ('the stride holds along each axis of the kernel; one was counted', pair(i, o, s=m.stride[0])),
-            'stride of both': ('both fans were divided by the strides; only one of them meets fewer places', (right[0]/(1 if m.transposed else s), right[1]/(s if m.transposed else 1))),
-            'stride of the other': ('the stride divides the other one of the two: ' + ('a transposed convolution spreads each input over all of the kernel, and its outputs collect from fewer places' if m.transposed else
-                                    'an output sums over the whole kernel, whatever the stride, and inputs are seen from fewer places'), (right[0]*s, right[1]/s) if m.transposed else (right[0]/s, right[1]*s)),
-            'stride multiplied': ('multiplied by the strides where one must divide', (right[0]*s*s, right[1]) if m.transposed else (right[0], right[1]*s*s)),
+            'stride of both': ('both fans were divided by the strides; only one of them meets fewer places',
+            (right[0]/(1 if m.transposed else s), right[1]/(s if m.transposed else 1))),
+            'stride of the other': ('the stride divides the other one of the two: ' + ('a transposed convolution spreads each input over all of the '
+            'kernel, and its outputs collect from fewer places' if m.transposed else
+                                    'an output sums over the whole kernel, whatever the stride, and inputs are seen from fewer places'),
+                                    (right[0]*s, right[1]/s) if m.transposed else (right[0]/s, right[1]*s)),
+            'stride multiplied': ('multiplied by the strides where one must divide',
+            (right[0]*s*s, right[1]) if m.transposed else (right[0], right[1]*s*s)),
             'axes': ('read off the shape of the weight as of an ordinary convolution; that of a transposed one is (in, out/groups, ...)', (b*k, a*k)),
-            'axes ': ('read off the shape of the weight as of an ordinary convolution; that of a transposed one is (in, out/groups, ...)', (b*k, a*k/g/s)),
-            'axes  ': ('read off the shape of the weight as of an ordinary convolution; that of a transposed one is (in, out/groups, ...)', (b*k/s, a*k/g)),
+            'axes ': ('read off the shape of the weight as of an ordinary convolution; that of a transposed one is (in, out/groups, ...)',
+            (b*k, a*k/g/s)),
+            'axes  ': ('read off the shape of the weight as of an ordinary convolution; that of a transposed one is (in, out/groups, ...)',
+            (b*k/s, a*k/g)),
             'dilation': ('the kernel was taken with its gaps: dilation spreads it, and adds no products', pair(i, o, k=wide))}
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #c46936d7
+# %% ../../nbs/solutions/05_kaiming.ipynb #677369c8
 @checks('05.2')
 def _find_fans(find_fans):
     "Nine layers, from plain to odd"
     with torch.random.fork_rng(devices=[]):
-        layers = [nn.Linear(7, 11), nn.Conv1d(5, 13, 3), nn.Conv2d(5, 11, (3, 7)), nn.Conv2d(10, 55, 3, groups=5), nn.Conv2d(5, 11, (7, 5), stride=(2, 3)), nn.Conv1d(5, 11, 7, dilation=2, padding=3),
-                  nn.ConvTranspose2d(5, 11, (3, 7)), nn.ConvTranspose2d(15, 35, (4, 6), stride=(2, 3), groups=5), nn.ConvTranspose1d(5, 11, 3, stride=2, bias=False)]
+        layers = [nn.Linear(7, 11), nn.Conv1d(5, 13, 3), nn.Conv2d(5, 11, (3, 7)), nn.Conv2d(10, 55, 3, groups=5),
+                nn.Conv2d(5, 11, (7, 5), stride=(2, 3)), nn.Conv1d(5, 11, 7, dilation=2, padding=3),
+                  nn.ConvTranspose2d(5, 11, (3, 7)), nn.ConvTranspose2d(15, 35, (4, 6), stride=(2, 3), groups=5),
+                  nn.ConvTranspose1d(5, 11, 3, stride=2, bias=False)]
     for m in layers:
         res, right = call(find_fans, m), tuple(fans(m))
-        if not isinstance(res, (tuple, list, torch.Tensor)) or len(res) != 2: raise CheckError(f'{m}: a {type(res).__name__} came, a pair (fan_in, fan_out) is wanted', [Cause('no pair', '')])
+        if not isinstance(res, (tuple, list,
+                torch.Tensor)) or len(res) != 2: raise CheckError(f'{m}: a {type(res).__name__} came, a pair (fan_in, fan_out) is wanted',
+                [Cause('no pair', '')])
         res = tuple(_number(r, f'{m}: fan') for r in res)
         if all(_near(a, b, 1e-4) for a,b in zip(res, right)): continue
         mistakes = _fan_mistakes(m) if isinstance(m, nn.modules.conv._ConvNd) else {
-            'exchanged': ('fan_in and fan_out are exchanged', right[::-1]), 'entries': ('this is the number of weights; an output sums a row of them, an input feeds a column', (77, 77))}
+            'exchanged': ('fan_in and fan_out are exchanged', right[::-1]),
+            'entries': ('this is the number of weights; an output sums a row of them, an input feeds a column', (77, 77))}
         if not getattr(m, 'transposed', True): mistakes = {n: o for n,o in mistakes.items() if n.strip() != 'axes'}
         found = {n.strip(): text for n,(text,p) in mistakes.items() if all(_near(a, b, 1e-4) for a,b in zip(res, p))}
         if 'axes' in found: found.pop('exchanged', None)                  # the same on the plain transposed one
@@ -98,19 +114,24 @@ def _find_fans(find_fans):
                          [Cause(n, text) for n,text in found.items()])
     return 'Padding was never asked for: it matters at the edges only.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #9d84a575
+# %% ../../nbs/solutions/05_kaiming.ipynb #68ea3a9c
 def _gain_mistakes(f):
     "name -> (sentence, numbers) for wrong gains of f"
     a, m2 = f(_Z), _mean(f(_Z)**2)
-    flat = [1/f(torch.linspace(-b, b, 20001, dtype=torch.float64)).square().mean().sqrt().item() for b in (.5, 1, math.sqrt(3), 2, 3, 4, 5, 6, 8, 10, 12, 20, 100)] + [1/f(torch.linspace(0, 1, 20001, dtype=torch.float64)).square().mean().sqrt().item()]
+    flat = [1/f(torch.linspace(-b, b, 20001, dtype=torch.float64)).square().mean().sqrt().item()
+            for b in (.5, 1, math.sqrt(3), 2, 3, 4, 5, 6, 8, 10, 12, 20, 100)] + [1/f(torch.linspace(0, 1, 20001,
+            dtype=torch.float64)).square().mean().sqrt().item()]
     return {'std': ('divided by the *std* of f(z); the next layer sums squares, means included', [(m2 - _mean(a)**2)**-.5]),
-            'root missing': ('this is 1 divided by the mean square; weights want its root', [1/m2]), 'upside down': ('this is the root of the mean square itself: what is lost; the gain makes up for it', [m2**.5]),
-            'mean square': ('this is the mean square itself', [m2]), 'backward': ('this is the gain of the way back, from the derivative of f', [_mean(_slope(f)**2)**-.5]),
+            'root missing': ('this is 1 divided by the mean square; weights want its root', [1/m2]),
+            'upside down': ('this is the root of the mean square itself: what is lost; the gain makes up for it', [m2**.5]),
+            'mean square': ('this is the mean square itself', [m2]), 'backward': ('this is the gain of the way back, from the derivative of f',
+            [_mean(_slope(f)**2)**-.5]),
             'mean': ('divided by the mean of f(z) or of its absolute value; squares are wanted', [1/abs(_mean(a)), 1/_mean(a.abs())]),
             'uniform': ('every z counted alike; they come from N(0, 1), so each counts with its density', flat),
             'half': ('only positive z are counted', [_mean(f(_Z.abs())**2)**-.5, (_mean(f(_Z)**2*(_Z > 0)))**-.5]),
             'ReLU': ("this is ReLU's", [math.sqrt(2)])}
 
+# %% ../../nbs/solutions/05_kaiming.ipynb #c0d89fcd
 @checks('05.3')
 def _gain_of(gain_of, gelu_init_):
     "GELU, SiLU, tanh and a shifted function; then an init over seeds"
@@ -123,8 +144,10 @@ def _gain_of(gain_of, gelu_init_):
         g = got[k]
         if _near(g, gain(f), .012): continue
         causes = [Cause(n, text) for n,(text,vs) in _gain_mistakes(f).items() if any(_near(g, v, .01) and not _near(v, gain(f), .01) for v in vs)]
-        if all(_near(v, g, 1e-3) for v in got.values()): causes = [c for c in causes if c.name == 'ReLU'] or [Cause('constant', 'it is the same for every function')]
-        elif all(_near(r, ratio[0], .01) for r in ratio): causes = [Cause('density', f'it is {ratio[0]:.4g} times the right one for every function: the density does not add up to 1')]
+        if all(_near(v, g, 1e-3) for v in got.values()): causes = [c for c in causes if c.name == 'ReLU'] or [Cause('constant',
+                'it is the same for every function')]
+        elif all(_near(r, ratio[0], .01) for r in ratio): causes = [Cause('density',
+                f'it is {ratio[0]:.4g} times the right one for every function: the density does not add up to 1')]
         raise CheckError(f'gain of {k}: {g:.4f} came, {gain(f):.4f} is wanted', causes)
     def init(w):
         call(gelu_init_, w, inplace=True)
@@ -132,7 +155,7 @@ def _gain_of(gain_of, gelu_init_):
     check_stats(init, (61, 31, 5), gain(F.gelu), 'fan_in', 'normal', seeds=3)
     return f'GELU {gain(F.gelu):.4f}, SiLU {gain(F.silu):.4f}: one layer is repaired. Exercise 05.4 asks about fifty.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #70c7c575
+# %% ../../nbs/solutions/05_kaiming.ipynb #feefe1ee
 _FATE = dict(relu=F.relu, tanh=torch.tanh, gelu=F.gelu, silu=F.silu, softplus=F.softplus)
 _gain = functools.cache(gain)
 _FROM = [('relu', 2.), ('tanh', .5), ('gelu', .5), ('gelu', 2.), ('silu', 2.)]
@@ -143,11 +166,14 @@ def _predicted(f, rms, depth, scale=None, inner=False):
     for _ in range(depth): q = s*s*(p*f(z*((s*s*q if inner else q).sqrt()))**2).sum()/(s*s if inner else 1)
     return max(.5*q.clamp(1e-300, 1e300).log().item(), -92.)               # float32 has nothing smaller than exp(-92)
 
-_DEPTH = {'gain missing': ('weights of std 1/sqrt(n), without the gain, would give this', dict(scale=lambda f: 1.)), "ReLU's gain": ("ReLU's gain for all functions would give this", dict(scale=lambda f: 2**.5)),
-          'gain squared': ('the square of the gain as std would give this', dict(scale=lambda f: _gain(f)**2)), 'root missing': ('a std of gain/n in place of gain/sqrt(n) would give this', dict(scale=lambda f: _gain(f)/16)),
-          'order': ('the linear layer comes first here and f last, so that activations are measured; f comes first', dict(inner=True)), 'one layer': ('this is the RMS after a single layer', dict(depth=1))}
+_DEPTH = {'gain missing': ('weights of std 1/sqrt(n), without the gain, would give this', dict(scale=lambda f: 1.)),
+        "ReLU's gain": ("ReLU's gain for all functions would give this", dict(scale=lambda f: 2**.5)),
+          'gain squared': ('the square of the gain as std would give this', dict(scale=lambda f: _gain(f)**2)),
+          'root missing': ('a std of gain/n in place of gain/sqrt(n) would give this', dict(scale=lambda f: _gain(f)/16)),
+          'order': ('the linear layer comes first here and f last, so that activations are measured; f comes first', dict(inner=True)),
+          'one layer': ('this is the RMS after a single layer', dict(depth=1))}
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #ef02982b
+# %% ../../nbs/solutions/05_kaiming.ipynb #484ee7f9
 def _check_depth(at_depth):
     "Nets of 256 units, two draws each, against wide-layer theory"
     def run(f, rms, seed, depth=50):
@@ -157,22 +183,28 @@ def _check_depth(at_depth):
             torch.manual_seed(seed)
             return _number(call(at_depth, f, x, depth), 'RMS at depth 50')
     one, two = run(F.relu, 1., 0), run(F.relu, 2., 0)
-    if one > 1e-30 and one == run(F.relu, 1., 1): raise CheckError(f'two draws with ReLU give the same RMS, {one:.4g}', [Cause('same', 'is a seed set inside, or are no weights drawn?')])
-    if one > 1e-30 and _near(one, two): raise CheckError(f'inputs of RMS 1 and of RMS 2 give the same with ReLU, {one:.4g}, in the same draw; twice as much is wanted', [Cause('scaled', 'is the signal normalized on its way?')])
-    if one > 1e-30 and _near(two, 4*one): raise CheckError('twice the input gives four times the result', [Cause('squared', 'this is the mean square; its root is wanted')])
+    if one > 1e-30 and one == run(F.relu, 1., 1): raise CheckError(f'two draws with ReLU give the same RMS, {one:.4g}',
+            [Cause('same', 'is a seed set inside, or are no weights drawn?')])
+    if one > 1e-30 and _near(one, two): raise CheckError(f'inputs of RMS 1 and of RMS 2 give the same with ReLU, {one:.4g}, in the same draw; twice '
+            f'as much is wanted', [Cause('scaled', 'is the signal normalized on its way?')])
+    if one > 1e-30 and _near(two, 4*one): raise CheckError('twice the input gives four times the result',
+            [Cause('squared', 'this is the mean square; its root is wanted')])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         single = torch.tensor([_number(call(at_depth, lambda z: z, torch.tensor([[1.], [-1.]]), 30), 'RMS') for _ in range(12)]).log()
     if single.std() > 15:                                   # 6 if fresh, 33 if one weight is raised to the 30th power
-        raise CheckError('a net of one unit scatters far too much from draw to draw', [Cause('same matrix', 'all layers have the same weights: draw fresh ones for each')])
+        raise CheckError('a net of one unit scatters far too much from draw to draw',
+                [Cause('same matrix', 'all layers have the same weights: draw fresh ones for each')])
     logs = [sum(math.log(max(run(_FATE[k], r, s), 1e-40)) for s in range(2))/2 for k,r in _FROM]
     fits = lambda **kw: all(abs(a - _predicted(_FATE[k], r, **kw)) < 1.3 for a,(k,r) in zip(logs, _FROM))
     if fits(depth=50) and abs(logs[1]) < .15: return
     causes = [Cause(n, text) for n,(text,kw) in _DEPTH.items()
-              if all(abs(a - _predicted(f := _FATE[k], r, **{'depth': 50, **{o: v(f) if callable(v) else v for o,v in kw.items()}})) < (.15 if k == 'tanh' else 1.3) + .06*abs(a) for a,(k,r) in zip(logs, _FROM))]
-    raise CheckError('at depth 50, two draws each: ' + '; '.join(f'{k} from {r:g}: {math.exp(a):.2g} came, about {math.exp(_predicted(_FATE[k], r, 50)):.2g} is wanted' for a,(k,r) in zip(logs, _FROM)), causes)
+              if all(abs(a - _predicted(f := _FATE[k], r, **{'depth': 50, **{o: v(f) if callable(v) else v for o,
+              v in kw.items()}})) < (.15 if k == 'tanh' else 1.3) + .06*abs(a) for a,(k,r) in zip(logs, _FROM))]
+    raise CheckError('at depth 50, two draws each: ' + '; '.join(f'{k} from {r:g}: {math.exp(a):.2g} came, about '
+            f'{math.exp(_predicted(_FATE[k], r, 50)):.2g} is wanted' for a,(k,r) in zip(logs, _FROM)), causes)
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #a1ab3b83
+# %% ../../nbs/solutions/05_kaiming.ipynb #242c38aa
 def _grown(f):
     "d log q' / d log q at q = 1"
     return _mean(f(_Z)*_slope(f)*_Z)/_mean(f(_Z)**2)
@@ -188,32 +220,44 @@ def _check_growth(growth):
     if all(_near(got[k], right[k], .012) for k in got): return
     def fit(g): return all(abs(got[k] - g(k, f)) < .01*max(abs(g(k, f)), .1) for k,f in _FATE.items())
     causes = [Cause(n, text) for n,text,g in [
-        ('backward', "this is the factor of the *gradient's* mean square in one layer, gain^2 times the mean of f'(z)^2", lambda k, f: _mean(_slope(f)**2)*_gain(f)**2),
-        ('gain missing', "the gain is missing: without it q' does not start from 1, and the deviation is not relative", lambda k, f: right[k]*_mean(f(_Z)**2)),
-        ('half', "half of it: is a change of the mean square compared with one of the RMS?", lambda k, f: right[k]/2), ('double', 'twice of it: is a change of the mean square compared with one of the RMS?', lambda k, f: right[k]*2),
-        ('minus 1', 'this is the factor minus 1', lambda k, f: right[k] - 1), ('logarithm', 'this is the logarithm of the factor', lambda k, f: math.log(right[k])), ('upside down', 'this is 1 divided by the factor', lambda k, f: 1/right[k]),
-        ('fifty layers', 'this is the factor of fifty layers', lambda k, f: right[k]**50), ('moments', "gain^2 times the mean of f(z)^2 is 1 for every f, by the choice of the gain; how does it *change* with q?", lambda k, f: 1.)] if fit(g)]
-    if not causes and all(abs(v - 1) < .1 for v in got.values()): causes = [Cause('not the deviation', "this is q' (or q'/q) near q = 1; divide what q' deviates from 1 by what q deviates")]
-    if not causes and any(abs(got[k] - again[k]) > .02 for k in got): causes = [Cause('noise', 'two runs give two results: take the same z on both sides of the difference, so that chance cancels, or a grid')]
+        ('backward', "this is the factor of the *gradient's* mean square in one layer, gain^2 times the mean of f'(z)^2", lambda k,
+        f: _mean(_slope(f)**2)*_gain(f)**2),
+        ('gain missing', "the gain is missing: without it q' does not start from 1, and the deviation is not relative", lambda k,
+        f: right[k]*_mean(f(_Z)**2)),
+        ('half', "half of it: is a change of the mean square compared with one of the RMS?", lambda k, f: right[k]/2),
+        ('double', 'twice of it: is a change of the mean square compared with one of the RMS?', lambda k, f: right[k]*2),
+        ('minus 1', 'this is the factor minus 1', lambda k, f: right[k] - 1), ('logarithm', 'this is the logarithm of the factor', lambda k,
+        f: math.log(right[k])), ('upside down', 'this is 1 divided by the factor', lambda k, f: 1/right[k]),
+        ('fifty layers', 'this is the factor of fifty layers', lambda k, f: right[k]**50),
+        ('moments', "gain^2 times the mean of f(z)^2 is 1 for every f, by the choice of the gain; how does it *change* with q?", lambda k,
+        f: 1.)] if fit(g)]
+    if not causes and all(abs(v - 1) < .1 for v in got.values()): causes = [Cause('not the deviation',
+            "this is q' (or q'/q) near q = 1; divide what q' deviates from 1 by what q deviates")]
+    if not causes and any(abs(got[k] - again[k]) > .02 for k in got): causes = [Cause('noise',
+            'two runs give two results: take the same z on both sides of the difference, so that chance cancels, or a grid')]
     worst = max(got, key=lambda k: abs(got[k]/right[k] - 1))
     raise CheckError(f'growth of {worst}: {got[worst]:.4f} came, {right[worst]:.4f} is wanted', causes)
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #e86d8e26
+# %% ../../nbs/solutions/05_kaiming.ipynb #7a057238
 @checks('05.4')
 def _fifty(at_depth, growth, fate):
     "Measure, explain, conclude"
     _check_depth(at_depth)
     _check_growth(growth)
-    if not isinstance(fate, dict) or set(fate) != set(_FATE): raise CheckError(f'fate: a dict with the keys {", ".join(_FATE)} is wanted', [Cause('no dict', '')])
+    if not isinstance(fate, dict) or set(fate) != set(_FATE): raise CheckError(f'fate: a dict with the keys {", ".join(_FATE)} is wanted',
+            [Cause('no dict', '')])
     if any(v is ... for v in fate.values()): raise NotImplementedError
     for k,v in fate.items():
         want = 'keep' if abs(_grown(_FATE[k]) - 1) < 1e-3 else 'flee' if _grown(_FATE[k]) > 1 else 'return'
-        if v not in ('keep', 'return', 'flee'): raise CheckError(f"fate of {k}: {v!r} came, 'keep', 'return' or 'flee' is wanted", [Cause('no word', '')])
+        if v not in ('keep', 'return', 'flee'): raise CheckError(f"fate of {k}: {v!r} came, 'keep', 'return' or 'flee' is wanted",
+                [Cause('no word', '')])
         if v != want:
-            raise CheckError(f'fate of {k}: {v!r} came', [Cause('fate', f'a signal that starts with RMS 2 is at {math.exp(_predicted(_FATE[k], 2., 50)):.3g} after fifty layers, one that starts with .5 at {math.exp(_predicted(_FATE[k], .5, 50)):.3g}')])
+            raise CheckError(f'fate of {k}: {v!r} came',
+                    [Cause('fate', f'a signal that starts with RMS 2 is at {math.exp(_predicted(_FATE[k], 2., 50)):.3g} after fifty layers, one '
+                    f'that starts with .5 at {math.exp(_predicted(_FATE[k], .5, 50)):.3g}')])
     return 'For GELU and SiLU 1 is a watershed. A gain serves a few layers; deep stacks of them want a normalization.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #81acb4eb
+# %% ../../nbs/solutions/05_kaiming.ipynb #c113c6e0
 @checks('05.5')
 def _second(second_std):
     "Three stacks"
@@ -222,16 +266,23 @@ def _second(second_std):
         right = math.sqrt((each - 1)/n)
         if _near(res, right, 1e-3): continue
         raise CheckError(f'n = {n}, {blocks} blocks, total {total:.4g}: {res:.6g} came, {right:.6g} is wanted', [Cause(k, text) for k,text,v in [
-            ('one block', 'with this a single block multiplies by the total', ((total - 1)/n)**.5), ('kept', 'with this each block doubles the mean square', n**-.5), ("Kaiming", 'this is Kaiming\'s std; no ReLU stands behind w_2', (2/n)**.5),
+            ('one block', 'with this a single block multiplies by the total', ((total - 1)/n)**.5),
+            ('kept', 'with this each block doubles the mean square', n**-.5), ("Kaiming", 'this is Kaiming\'s std; no ReLU stands behind w_2',
+            (2/n)**.5),
             ('added', 'blocks multiply: what one has added, the next one enlarges; here the shares were added up', ((total - 1)/blocks/n)**.5),
-            ('first order', 'nearly: log(total)/blocks is the growth in the limit of many blocks; with these it compounds to another total', (math.log(total)/blocks/n)**.5),
-            ('amplitude', 'the two branches are not added as lengths: with random signs their *squares* add', (total**(.5/blocks) - 1)/n**.5), ('total ignored', 'this is 1/sqrt(n blocks), whatever the total; with it each block multiplies by 1 + 1/blocks', (n*blocks)**-.5), ('variance', 'this is the variance; its root is wanted', (each - 1)/n),
-            ('fan', 'a sum of n products is n times as large in the mean square: divide by the root of n', (each - 1)**.5), ('gain', 'w_1 and its ReLU keep the mean square already; no further 2 is wanted', (2*(each - 1)/n)**.5),
+            ('first order', 'nearly: log(total)/blocks is the growth in the limit of many blocks; with these it compounds to another total',
+            (math.log(total)/blocks/n)**.5),
+            ('amplitude', 'the two branches are not added as lengths: with random signs their *squares* add', (total**(.5/blocks) - 1)/n**.5),
+            ('total ignored', 'this is 1/sqrt(n blocks), whatever the total; with it each block multiplies by 1 + 1/blocks', (n*blocks)**-.5),
+            ('variance', 'this is the variance; its root is wanted', (each - 1)/n),
+            ('fan', 'a sum of n products is n times as large in the mean square: divide by the root of n', (each - 1)**.5),
+            ('gain', 'w_1 and its ReLU keep the mean square already; no further 2 is wanted', (2*(each - 1)/n)**.5),
             ('halved', 'the loss by ReLU is made up for by Kaiming\'s w_1; no division by 2 is wanted', ((each - 1)/2/n)**.5),
-            ('RMS', 'with this the *RMS* becomes total times as large, and the mean square its square', (total**(2/blocks) - 1)**.5/n**.5)] if _near(res, v, 1e-3)])
+            ('RMS', 'with this the *RMS* becomes total times as large, and the mean square its square',
+            (total**(2/blocks) - 1)**.5/n**.5)] if _near(res, v, 1e-3)])
     return 'With 1/sqrt(n_blocks) in each it stays bounded, however deep.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #66b78c2a
+# %% ../../nbs/solutions/05_kaiming.ipynb #df729548
 def _log_squares(n, depth):
     "log of the mean square of one input of mean square 1 after `depth` Kaiming layers, for 2,000 networks"
     gen, res = torch.Generator().manual_seed(0), torch.zeros(2000)
@@ -248,15 +299,22 @@ def _typical(typical_factor):
         median = (_log_squares(n, depth).median() + 2*depth*math.log(f)).item()
         if abs(median) < .52: before = f; continue
         e = math.exp
-        if before == f: raise CheckError(f'n = {n}, depth {depth}: with {f:.5f} the median of the mean square is {e(median):.3g}, about 1 is wanted', [Cause('constant', 'the factor is the same as for another width; it depends on it')])
-        raise CheckError(f'n = {n}, depth {depth}: with {f:.5f} the median of the mean square is {e(min(median, 600)):.3g}, about 1 is wanted', [Cause(k, text) for k,text,v in [
-            ('none', 'a factor of 1 keeps the mean, and it is the median that is wanted', 1.), ('not the std', 'this is the factor for the mean square, or the variance; on the std its root is wanted', e(2.5/n)),
-            ('all at once', 'this makes up for the loss of all layers in one; it is applied in each', e(1.25*depth/n)), ('all at once', 'this makes up for the loss of all layers, and on the mean square; in each layer, and on the std, less is wanted', e(2.5*depth/n)),
-            ('upside down', 'the median is too small, and this makes it smaller', e(-1.25/n)), ('linear', 'this is right without ReLU, where a layer scatters with 2/n; with ReLU it is 5/n', e(.5/n)),
-            ('scatter', 'this is the std of the logarithm of a layer; the mean of the logarithm shifts the median', e((5/n)**.5))] if abs(f - v) < .1*abs(v - 1) + 1e-4])
+        if before == f: raise CheckError(f'n = {n}, depth {depth}: with {f:.5f} the median of the mean square is {e(median):.3g}, about 1 is wanted',
+                [Cause('constant', 'the factor is the same as for another width; it depends on it')])
+        raise CheckError(f'n = {n}, depth {depth}: with {f:.5f} the median of the mean square is {e(min(median, 600)):.3g}, about 1 is wanted',
+                [Cause(k, text) for k,text,v in [
+            ('none', 'a factor of 1 keeps the mean, and it is the median that is wanted', 1.),
+            ('not the std', 'this is the factor for the mean square, or the variance; on the std its root is wanted', e(2.5/n)),
+            ('all at once', 'this makes up for the loss of all layers in one; it is applied in each', e(1.25*depth/n)),
+            ('all at once', 'this makes up for the loss of all layers, and on the mean square; in each layer, and on the std, less is wanted',
+            e(2.5*depth/n)),
+            ('upside down', 'the median is too small, and this makes it smaller', e(-1.25/n)),
+            ('linear', 'this is right without ReLU, where a layer scatters with 2/n; with ReLU it is 5/n', e(.5/n)),
+            ('scatter', 'this is the std of the logarithm of a layer; the mean of the logarithm shifts the median',
+            e((5/n)**.5))] if abs(f - v) < .1*abs(v - 1) + 1e-4])
     return 'And the mean? It has become large: look at the solution.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #2ceec63a
+# %% ../../nbs/solutions/05_kaiming.ipynb #ff9998cc
 def _bottom():
     sizes = [784] + [500]*10 + [10]
     return math.prod(o/i for i,o in zip(sizes, sizes[1:]))
@@ -264,15 +322,26 @@ def _bottom():
 def _typical_square(): return _log_squares(64, 20).median().exp().item()
 
 question('05.q1', 'What gain does `F.hardtanh` want, which clips to -1 ... 1? That of tanh is 1.593.', lambda: gain(F.hardtanh), rtol=.06,
-         but=[(1.593, 'That is the gain of tanh; hardtanh is at least as large as tanh everywhere.'), (1.667, 'That is the name\'s 5/3, for tanh; hardtanh is at least as large as tanh everywhere.'), (1, 'It clips a third of all z, so something is lost.')],
+         but=[(1.593, 'That is the gain of tanh; hardtanh is at least as large as tanh everywhere.'),
+         (1.667, 'That is the name\'s 5/3, for tanh; hardtanh is at least as large as tanh everywhere.'),
+         (1, 'It clips a third of all z, so something is lost.')],
          why='Hardtanh loses less than tanh, which bends everywhere, so it needs less: 1/sqrt(E[f(z)^2]).')
-question('05.q2', '`nn.ConvTranspose2d(64, 3, 4, stride=2)`: what std of the weights keeps the mean square, with no ReLU after it?', lambda: fans(nn.ConvTranspose2d(64, 3, 4, stride=2)).fan_in**-.5, rtol=.02,
-         but=[(.1443, "That is 1/sqrt(48), PyTorch's reading of the shape (64, 3, 4, 4): the fan of the way back."), (.03125, 'That is 1/sqrt(1024): the stride is forgotten, by which an output collects from a quarter of the kernel.'),
-              (.0884, "That is sqrt(2/256): ReLU's 2 is not wanted here."), (.125, 'That is 1/8, from the channels alone; each output also sums over 4 positions.'), (.2887, 'That is 1/sqrt(12): an output has 64 channels to sum over, not 3.')],
+question('05.q2', '`nn.ConvTranspose2d(64, 3, 4, stride=2)`: what std of the weights keeps the mean square, with no ReLU after it?',
+        lambda: fans(nn.ConvTranspose2d(64, 3, 4, stride=2)).fan_in**-.5, rtol=.02,
+         but=[(.1443, "That is 1/sqrt(48), PyTorch's reading of the shape (64, 3, 4, 4): the fan of the way back."),
+         (.03125, 'That is 1/sqrt(1024): the stride is forgotten, by which an output collects from a quarter of the kernel.'),
+              (.0884, "That is sqrt(2/256): ReLU's 2 is not wanted here."), (.125,
+              'That is 1/8, from the channels alone; each output also sums over 4 positions.'),
+              (.2887, 'That is 1/sqrt(12): an output has 64 channels to sum over, not 3.')],
          why='An output sums 64 * 16/4 = 256 products, and 1/sqrt(256) = .0625.')
-question('05.q3', 'A net 784 -> 500 -> ... -> 500 -> 10 with ten hidden ReLU layers has fan_in everywhere. By what factor does the mean square of the gradient change between the logits and the images? (Take the gain as just right in each layer.)', _bottom, rtol=.1,
-         but=[(1, 'The way back wants fan_out, and here fan_in was used.'), (.02, 'That is 10/500, the last layer alone; the first has a factor, too.'), (78.4, 'The other way round: the first width stands below.')],
+question('05.q3', 'A net 784 -> 500 -> ... -> 500 -> 10 with ten hidden ReLU layers has fan_in everywhere. By what factor does the mean square of '
+        'the gradient change between the logits and the images? (Take the gain as just right in each layer.)', _bottom, rtol=.1,
+         but=[(1, 'The way back wants fan_out, and here fan_in was used.'), (.02,
+         'That is 10/500, the last layer alone; the first has a factor, too.'), (78.4, 'The other way round: the first width stands below.')],
          why='Each layer contributes n_out/n_in, and the product is the last width over the first, 10/784: one factor, whatever the depth.')
-question('05.q4', 'A ReLU net of width 64 and depth 20, Kaiming. What is the typical (median) mean square at the end, for an input of mean square 1?', _typical_square, rtol=.15,
-         but=[(1, 'That is the mean over draws, which rare large ones hold up.'), (.2096, 'That is exp(-5*20/64); the logarithm sinks by half of that.'), (.73, 'That is exp(-20/64), as for a linear net; ReLU scatters more.')],
+question('05.q4', 'A ReLU net of width 64 and depth 20, Kaiming. What is the typical (median) mean square at the end, for an input of mean square 1?',
+        _typical_square, rtol=.15,
+         but=[(1, 'That is the mean over draws, which rare large ones hold up.'),
+         (.2096, 'That is exp(-5*20/64); the logarithm sinks by half of that.'),
+         (.73, 'That is exp(-20/64), as for a linear net; ReLU scatters more.')],
          why='The logarithm has the mean -5*20/(2*64) = -.78, and exp(-.78) = .46. It scatters by 1.25: a factor of 3.5 up or down is ordinary.')

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError, check_close
 
-# %% ../../nbs/solutions/01_matmul.ipynb #99c4b2ca
+# %% ../../nbs/solutions/01_matmul.ipynb #10037db2
 def _wrong(message, candidates):
     "Raises with those causes whose test holds; `candidates`: (name, sentence, whether it holds)"
     raise CheckError(message, [Cause(name, text) for name,text,holds in candidates if holds])
@@ -44,9 +44,10 @@ def _watched(f, *args):
     looked_at.__name__ = getattr(f, '__name__', 'your function')
     return call(looked_at if callable(f) else f, *args), watch
 
-_PRODUCTS = ('matmul', '__matmul__', '__rmatmul__', 'mm', 'bmm', 'mv', 'dot', 'vdot', 'inner', 'einsum', 'tensordot', 'linear', 'addmm', 'baddbmm', 'addbmm')
+_PRODUCTS = ('matmul', '__matmul__', '__rmatmul__', 'mm', 'bmm', 'mv', 'dot', 'vdot', 'inner', 'einsum', 'tensordot', 'linear', 'addmm', 'baddbmm',
+        'addbmm')
 
-# %% ../../nbs/solutions/01_matmul.ipynb #eb66f493
+# %% ../../nbs/solutions/01_matmul.ipynb #8b4ade58
 def _rule(pair, left=False):
     "A pair of shapes -> pairs of lengths, padded with 1 (on the wrong side if `left`)"
     n = max(map(len, pair))
@@ -57,23 +58,30 @@ def _joined(pairs, pick=lambda a, b: b if a == 1 else a, fits=lambda a, b: a == 
     "The shape that comes out, or 'ValueError'"
     return tuple(pick(a, b) for a,b in pairs) if all(fits(a, b) for a,b in pairs) else 'ValueError'
 
-_SHAPES = [((5, 7), (5, 7)), ((7,), (5, 7)), ((5, 7), (7,)), ((5, 1), (1, 7)), ((1, 7), (5, 1)), ((), (5, 7)), ((5, 7), (5,)), ((5,), (7,)), ((2,), (6,)), ((8, 1, 6), (7, 1)), ((3, 1), (3,)), ((11, 5, 7), (5, 7)),
-           ((5, 7), (11, 5, 7)), ((64, 3, 28, 28), (3, 1, 1)), ((64, 3, 28, 28), (3,)), ((), ()), ((1,), (1, 1)), ((5, 7, 1), (5, 1, 11)), ((0, 5), (1, 5)), ((1, 5), (0, 5))]
+_SHAPES = [((5, 7), (5, 7)), ((7,), (5, 7)), ((5, 7), (7,)), ((5, 1), (1, 7)), ((1, 7), (5, 1)), ((), (5, 7)), ((5, 7), (5,)), ((5,), (7,)),
+        ((2,), (6,)), ((8, 1, 6), (7, 1)), ((3, 1), (3,)), ((11, 5, 7), (5, 7)),
+           ((5, 7), (11, 5, 7)), ((64, 3, 28, 28), (3, 1, 1)), ((64, 3, 28, 28), (3,)), ((), ()), ((1,), (1, 1)), ((5, 7, 1), (5, 1, 11)),
+           ((0, 5), (1, 5)), ((1, 5), (0, 5))]
 
 _SHAPE_MISTAKES = [
     ('aligned left', 'the shapes are aligned at the left; they must be aligned at the right', lambda s, t: _joined(_rule((s, t), True))),
     ('not refused', 'lengths that differ, neither of them 1, must be refused', lambda s, t: tuple(max(p) for p in _rule((s, t)))),
     ('not refused', 'lengths that differ, neither of them 1, must be refused', lambda s, t: _joined(_rule((s, t)), fits=lambda a, b: True)),
-    ('multiples', 'only a 1 is stretched; a 2 is not repeated to make a 6', lambda s, t: _joined(_rule((s, t)), max, lambda a, b: max(a, b) % max(min(a, b), 1) == 0)),
+    ('multiples', 'only a 1 is stretched; a 2 is not repeated to make a 6', lambda s,
+    t: _joined(_rule((s, t)), max, lambda a, b: max(a, b) % max(min(a, b), 1) == 0)),
     ('cut off', 'axes that only one of the two shapes has are lost', lambda s, t: _joined(list(zip(s[::-1], t[::-1]))[::-1])),
     ('reversed', 'the lengths come out in reverse order', lambda s, t: r if (r := _joined(_rule((s, t)))) == 'ValueError' else r[::-1]),
     ('no stretching', 'an axis of length 1 must be stretched, not refused', lambda s, t: _joined(_rule((s, t)), fits=lambda a, b: a == b)),
-    ('one sided', 'only the first shape is stretched to fit the second; each may be stretched', lambda s, t: _joined(_rule((s, t)), fits=lambda a, b: a in (1, b))),
-    ('one sided', 'only the second shape is stretched to fit the first; each may be stretched', lambda s, t: _joined(_rule((s, t)), fits=lambda a, b: b in (1, a))),
-    ('number of axes', 'shapes with different numbers of axes may fit: the shorter one gets 1s in front', lambda s, t: _joined(_rule((s, t))) if len(s) == len(t) else 'ValueError'),
-    ('empty', 'an axis of length 1 against one of length 0 becomes 0: it is stretched to the length of the other, which need not be the larger one', lambda s, t: _joined(_rule((s, t)), max))]
+    ('one sided', 'only the first shape is stretched to fit the second; each may be stretched', lambda s,
+    t: _joined(_rule((s, t)), fits=lambda a, b: a in (1, b))),
+    ('one sided', 'only the second shape is stretched to fit the first; each may be stretched', lambda s,
+    t: _joined(_rule((s, t)), fits=lambda a, b: b in (1, a))),
+    ('number of axes', 'shapes with different numbers of axes may fit: the shorter one gets 1s in front', lambda s,
+    t: _joined(_rule((s, t))) if len(s) == len(t) else 'ValueError'),
+    ('empty', 'an axis of length 1 against one of length 0 becomes 0: it is stretched to the length of the other, which need not be the larger one',
+    lambda s, t: _joined(_rule((s, t)), max))]
 
-# %% ../../nbs/solutions/01_matmul.ipynb #2246f706
+# %% ../../nbs/solutions/01_matmul.ipynb #1d21c05c
 @checks('01.1')
 def _broadcast_shape(broadcast_shape):
     "Twenty pairs of shapes"
@@ -83,7 +91,8 @@ def _broadcast_shape(broadcast_shape):
         except ValueError: res = 'ValueError'
         except CheckError as e:
             if e.causes[0].name != 'nothing' or _torch_shape(s, t) != 'ValueError': raise
-            _wrong(f'for {s} and {t} None came, a ValueError is wanted', [('no error', 'shapes that do not fit are refused with `raise ValueError(...)`', True)])
+            _wrong(f'for {s} and {t} None came, a ValueError is wanted', [('no error',
+                    'shapes that do not fit are refused with `raise ValueError(...)`', True)])
         if res != 'ValueError' and not (isinstance(res, (tuple, list)) and all(isinstance(o, int) for o in res)):
             raise CheckError(f'for {s} and {t} came {res!r}, a tuple of whole numbers is wanted', [Cause('no shape', '')])
         came.append(res if res == 'ValueError' else tuple(res))
@@ -92,7 +101,8 @@ def _broadcast_shape(broadcast_shape):
     if came == right: return f'All {len(right)} pairs agree with PyTorch.'
     (s, t), res, want = next((p, a, b) for p,a,b in zip(_SHAPES, came, right) if a != b)
     found = {n: (n, text, True) for n,text,f in _SHAPE_MISTAKES if came == [f(*p) for p in _SHAPES]}
-    _wrong(f'{sum(a != b for a,b in zip(came, right))} of {len(right)} pairs are wrong; first: for {s} and {t} {_came(res)} came, {_came(want)} is wanted', found.values())
+    _wrong(f'{sum(a != b for a,b in zip(came, right))} of {len(right)} pairs are wrong; first: for {s} and {t} {_came(res)} came, {_came(want)} is '
+            f'wanted', found.values())
 
 def _came(res): return 'a ValueError' if res == 'ValueError' else res
 
@@ -101,7 +111,7 @@ def _torch_shape(s, t):
     try: return tuple((torch.empty(s) + torch.empty(t)).shape)
     except RuntimeError: return 'ValueError'
 
-# %% ../../nbs/solutions/01_matmul.ipynb #bea877d1
+# %% ../../nbs/solutions/01_matmul.ipynb #c378a276
 @checks('01.2')
 def _sq_dists(sq_dists):
     "Five and seven rows of eleven numbers; more rows must not make more calls"
@@ -123,10 +133,11 @@ def _sq_dists(sq_dists):
         _, watch = _watched(sq_dists, torch.randn(n, 11, generator=gen), torch.randn(n + 2, 11, generator=gen))
         counts.append(len(watch.calls))
     if counts[1] > counts[0]:
-        _wrong(f'the numbers are right, but {counts[1]} calls of torch were made for 13 rows, and {counts[0]} for 5', [('loop', 'there is a loop over rows in it; broadcasting needs the same few calls for any number', True)])
+        _wrong(f'the numbers are right, but {counts[1]} calls of torch were made for 13 rows, and {counts[0]} for 5',
+                [('loop', 'there is a loop over rows in it; broadcasting needs the same few calls for any number', True)])
     return f'{counts[0]} calls of torch, however many rows there are.'
 
-# %% ../../nbs/solutions/01_matmul.ipynb #93f803ca
+# %% ../../nbs/solutions/01_matmul.ipynb #167deaf4
 @checks('01.3')
 def _attention(scores, mix):
     "Five texts, three heads, seven and eleven places, vectors of thirteen and two numbers"
@@ -136,15 +147,18 @@ def _attention(scores, mix):
     E = lambda s, *ts: torch.einsum(s, *(t.double() for t in ts))
     right = E('bhtd,bhsd->bhts', q, k)
     check_close(call(scores, q, k), right, 'scores', given=dict(q=q, k=k), known=[
-        ('heads mixed', 'each query met the keys of all heads, added up; h must carry the same letter in both, and stand after the arrow', E('bhtd,bgsd->bhts', q, k)),
-        ('texts mixed', 'each query met the keys of all texts, added up; b must carry the same letter in both, and stand after the arrow', E('bhtd,chsd->bhts', q, k)),
+        ('heads mixed', 'each query met the keys of all heads, added up; h must carry the same letter in both, and stand after the arrow',
+        E('bhtd,bgsd->bhts', q, k)),
+        ('texts mixed', 'each query met the keys of all texts, added up; b must carry the same letter in both, and stand after the arrow',
+        E('bhtd,chsd->bhts', q, k)),
         ('not tied', 'd carries two letters: each was summed by itself; one letter in both ties them', E('bhtd,bhse->bhts', q, k)),
         ('not summed', 'd is still there: a letter is summed over when it is missing after the arrow', E('bhtd,bhsd->bhtsd', q, k)),
         ('softmax', 'the softmax was taken too; only the dot products are wanted', right.softmax(-1))])
     right = E('bhts,bhsv->bthv', p, v)
     check_close(call(mix, p, v), right, 'mix', given=dict(p=p, values=v), known=[
         ('heads first', 'the numbers are right, with the heads before the places; wanted is (b, t, h, v)', right.transpose(1, 2)),
-        ('viewed', 'the memory was read in another shape (view, reshape), which mixes heads and places; axes are exchanged with transpose, or by the order of the letters', right.transpose(1, 2).reshape(right.shape)),
+        ('viewed', 'the memory was read in another shape (view, reshape), which mixes heads and places; axes are exchanged with transpose, or by '
+        'the order of the letters', right.transpose(1, 2).reshape(right.shape)),
         ('not tied', 's carries two letters: each was summed by itself; one letter in both ties them', E('bhts,bhrv->bthv', p, v)),
         ('not summed', 's is still there: a letter is summed over when it is missing after the arrow', E('bhts,bhsv->bthsv', p, v)),
         ('joined', 'the heads are joined already; wanted is (b, t, h, v)', right.flatten(2)),
@@ -152,7 +166,7 @@ def _attention(scores, mix):
         ('heads mixed', 'the weights of a head met the values of all heads; h must carry the same letter in both', E('bhts,bgsv->bthv', p, v))])
     return 'Between the two stands a softmax over s, and a division of the scores by the root of d.'
 
-# %% ../../nbs/solutions/01_matmul.ipynb #19df4204
+# %% ../../nbs/solutions/01_matmul.ipynb #0768638b
 _SUMS = ('sum', 'mean', 'nansum', 'cumsum', 'logcumsumexp', 'norm', 'trace', 'std', 'var')
 
 def _by_library(watch):
@@ -162,22 +176,30 @@ def _by_library(watch):
         if many and given and given[0].numel() > 2: return name
     return None
 
+# %% ../../nbs/solutions/01_matmul.ipynb #797e5d08
 @checks('01.4')
 def _pairwise_sum(pairwise_sum):
     "4,096 numbers, first between 0 and 1, then nearly equal ones: these drift if one adds one after the other"
     n, u, gen = 4096, 2**-24, torch.Generator().manual_seed(0)
     for v in (torch.rand(n, generator=gen), .1 + 1e-5*torch.rand(n, generator=gen)):
         res, watch = _watched(pairwise_sum, v)
-        if not isinstance(res, torch.Tensor): _wrong(f'a {type(res).__name__} came, a tensor of shape () is wanted', [('no tensor', 'a number of Python is float64; stay with tensors, also for the result', isinstance(res, (int, float)))])
-        if (name := _by_library(watch)): _wrong(f'{name} was called', [('library', 'it adds up many numbers at once; here the point is to choose the order yourself', True)])
+        if not isinstance(res, torch.Tensor): _wrong(f'a {type(res).__name__} came, a tensor of shape () is wanted',
+                [('no tensor', 'a number of Python is float64; stay with tensors, also for the result', isinstance(res, (int, float)))])
+        if (name := _by_library(watch)): _wrong(f'{name} was called', [('library',
+                'it adds up many numbers at once; here the point is to choose the order yourself', True)])
         if watch.used(('tolist', 'numpy', '__array__')) or any(isinstance(r, torch.Tensor) and r.dtype == torch.float64 for _,_,r in watch.calls):
-            _wrong('a part was computed in float64', [('float64', 'stay with float32 tensors: in float64 the order would hardly show, and the numbers of Python are float64, too', True)])
+            _wrong('a part was computed in float64',
+                    [('float64', 'stay with float32 tensors: in float64 the order would hardly show, and the numbers of Python are float64, too',
+                    True)])
         right, (one, other) = v.double().sum(), (_running(t) for t in (v, v.flip(0)))
         off = abs(float(res) - right.item())/right.item() if res.shape == () else 1
         if off <= 12*u: continue
-        if off == math.inf: _wrong('the result is inf', [('overlap', 'numbers are counted more than once, in each round again: v[:-1] + v[1:] does that, which pairs each number with both neighbours', True)])
+        if off == math.inf: _wrong('the result is inf',
+                [('overlap', 'numbers are counted more than once, in each round again: v[:-1] + v[1:] does that, which pairs each number with both '
+                'neighbours', True)])
         if off < 1e-3: _wrong(f'for {n} nearly equal numbers the relative error is {off:.1e}; in pairs it is at most {12*u:.1e}', [
-            ('one after the other', 'it is, to the last bit, what adding one number after the other gives', float(res) in (one.item(), other.item()))])
+            ('one after the other', 'it is, to the last bit, what adding one number after the other gives',
+            float(res) in (one.item(), other.item()))])
         check_close(res, right, 'the sum', given=dict(v=v), known=[
             ('half', 'only every second number was added up: a part of each pair is lost', v[::2].double().sum()),
             ('half', 'only every second number was added up: a part of each pair is lost', v[1::2].double().sum()),
@@ -186,18 +208,21 @@ def _pairwise_sum(pairwise_sum):
             ('not to the end', 'pairs were added once, and not those sums in turn', (v[::2] + v[1::2]).double()),
             ('not to the end', 'pairs were added once, and not those sums in turn', (v[:n//2] + v[n//2:]).double())])
     for k in (1, 2): check_close(call(pairwise_sum, v[:k]), v[:k].double().sum(), f'the sum of {k} number{"s" if k > 1 else ""}')
-    return f'Twelve roundings on the way of each number, in place of up to 4,095: the error was {off:.0e}; one after the other it is {abs(_running(v).double() - right).item()/right.item():.0e}.'
+    return (f'Twelve roundings on the way of each number, in place of up to 4,095: the error was {off:.0e}; one after the other it is '
+            f'{abs(_running(v).double() - right).item()/right.item():.0e}.')
 
+# %% ../../nbs/solutions/01_matmul.ipynb #4ff93a4d
 def _running(v):
     "The float32 sum of `v`, added one after the other"
     total = torch.zeros(())
     for a in v.unbind(): total = total + a
     return total
 
-# %% ../../nbs/solutions/01_matmul.ipynb #31daf621
+# %% ../../nbs/solutions/01_matmul.ipynb #1df4eb84
 def _largest(watch, z_shape):
     "Shape of the largest new tensor (no view) that is not the result itself"
-    new = [r.shape for name,given,r in watch.calls if isinstance(r, torch.Tensor) and r.shape != z_shape and name not in ('double', 'float', 'to', 'type', 'clone', 'contiguous')
+    new = [r.shape for name,given,r in watch.calls if isinstance(r, torch.Tensor) and r.shape != z_shape
+            and name not in ('double', 'float', 'to', 'type', 'clone', 'contiguous')
            and all(r.untyped_storage().data_ptr() != t.untyped_storage().data_ptr() for t in given)]
     return tuple(max(new, key=lambda s: s.numel(), default=()))
 
@@ -211,21 +236,25 @@ def _blocks(matmul_blocks):
     inside[:21, :28] = 1
     res, watch = _watched(matmul_blocks, x, w, 7)
     check_close(res, xd@wd, 'the product', given=dict(x=x, w=w), known=[
-        ('overwritten', 'only the last piece of the summed axis counts: each piece overwrites the one before; they must be added', xd[:, 28:]@wd[28:]),
+        ('overwritten', 'only the last piece of the summed axis counts: each piece overwrites the one before; they must be added',
+        xd[:, 28:]@wd[28:]),
         ('first piece', 'only the first piece of the summed axis counts', xd[:, :7]@wd[:7]),
         ('edge of the sum', 'the last, smaller piece of the summed axis is missing', xd[:, :28]@wd[:28]),
         ('edge of the result', 'the last, smaller pieces of the rows and columns are missing', inside*(xd@wd)),
         ('edges', 'the last, smaller pieces are missing along all three axes', inside*(xd[:, :28]@wd[:28])),
         *[('one index', f'rows and columns of {what} are cut with the same index, so that only blocks on the diagonal meet', v)
           for what,v in (('x', _diagonal(xd, wd, True)), ('w', _diagonal(xd, wd, False)))]])
-    if (name := watch.used(_PRODUCTS)): _wrong(f'{name} was called', [('library', 'it is a matrix product of the library; multiply the pieces by broadcasting', True)])
+    if (name := watch.used(_PRODUCTS)): _wrong(f'{name} was called', [('library',
+            'it is a matrix product of the library; multiply the pieces by broadcasting', True)])
     big = _largest(watch, res.shape)
     if torch.Size(big).numel() > 7**3:
         whole = [text for k,text in ((31, 'the summed axis'), (23, 'the rows'), (29, 'the columns')) if k in big]
-        _wrong(f'an intermediate result of shape {big} was made, {torch.Size(big).numel():,} numbers; at most 7 x 7 x 7 = 343 are wanted', [('too large', f'not cut, or put together again: {", ".join(whole)}', bool(whole))])
+        _wrong(f'an intermediate result of shape {big} was made, {torch.Size(big).numel():,} numbers; at most 7 x 7 x 7 = 343 are wanted',
+                [('too large', f'not cut, or put together again: {", ".join(whole)}', bool(whole))])
     check_close(call(matmul_blocks, x, w, 64), xd@wd, 'the product with a size that is larger than all axes', given=dict(x=x, w=w))
     return 'The same 20,677 multiply-adds as before, in pieces that fit.'
 
+# %% ../../nbs/solutions/01_matmul.ipynb #b5a2adef
 def _diagonal(x, w, first):
     "What comes if two of the three loops share their index"
     z = torch.zeros(23, 29, dtype=torch.float64)
@@ -234,24 +263,33 @@ def _diagonal(x, w, first):
         else: z[:, s] += x[:, s]@w[s, s]
     return z
 
-# %% ../../nbs/solutions/01_matmul.ipynb #fa5c47d2
+# %% ../../nbs/solutions/01_matmul.ipynb #4c87c5e3
 def _last_plus_one():
     t = torch.tensor(1.)
     while t + 1 != t: t = 2*t
     return t.item()
 
-question('01.q1', 'Which shape has a + b for a of shape (8, 1, 6) and b of shape (7, 1)?', '(8, 7, 6)', choices=['(8, 7, 6)', '(8, 1, 6)', '(8, 7, 1)', 'it is an error'],
-         but=[('it is an error', 'From the right, 6 meets 1, 1 meets 7, and 8 meets nothing: each pair has a 1, or counts as having one.'), ('(8, 1, 6)', 'Both are stretched, each where it has a 1.'),
+question('01.q1', 'Which shape has a + b for a of shape (8, 1, 6) and b of shape (7, 1)?', '(8, 7, 6)',
+        choices=['(8, 7, 6)', '(8, 1, 6)', '(8, 7, 1)', 'it is an error'],
+         but=[('it is an error', 'From the right, 6 meets 1, 1 meets 7, and 8 meets nothing: each pair has a 1, or counts as having one.'),
+         ('(8, 1, 6)', 'Both are stretched, each where it has a 1.'),
               ('(8, 7, 1)', 'The 1 at the end of b is stretched to 6.')],
          why='Aligned at the right, 6 meets 1, 1 meets 7, and 8 meets nothing, that is 1.')
-question('01.q2', 'x.mean(1) is to be subtracted from each row. For which shape of x does `x - x.mean(1)` give wrong numbers without an error?', '(784, 784)', choices=['(5, 784)', '(784, 784)', '(1, 784)'],
-         but=[('(5, 784)', 'The mean has shape (5,) and meets 784: that is an error, which is the friendly case.'), ('(1, 784)', 'One mean for one row: stretched, it is right.')],
+question('01.q2', 'x.mean(1) is to be subtracted from each row. For which shape of x does `x - x.mean(1)` give wrong numbers without an error?',
+        '(784, 784)', choices=['(5, 784)', '(784, 784)', '(1, 784)'],
+         but=[('(5, 784)', 'The mean has shape (5,) and meets 784: that is an error, which is the friendly case.'),
+         ('(1, 784)', 'One mean for one row: stretched, it is right.')],
          why='In a square x each column loses the mean of the row with the same number. x.mean(1, keepdim=True) is right always.')
-question('01.q3', 'How many bytes of numbers does `torch.ones(3).expand(1000, 3)` keep in memory?', lambda: torch.ones(3).expand(1000, 3).untyped_storage().nbytes(), unit='bytes', rtol=0,
-         but=[(12_000, 'Nothing is copied.'), (3, 'Three numbers, of four bytes each.'), (4000, 'Nothing is copied, and a float32 has four bytes.')], why='Three floats of four bytes: the new axis has stride 0.')
+question('01.q3', 'How many bytes of numbers does `torch.ones(3).expand(1000, 3)` keep in memory?',
+        lambda: torch.ones(3).expand(1000, 3).untyped_storage().nbytes(), unit='bytes', rtol=0,
+         but=[(12_000, 'Nothing is copied.'), (3, 'Three numbers, of four bytes each.'), (4000, 'Nothing is copied, and a float32 has four bytes.')],
+         why='Three floats of four bytes: the new axis has stride 0.')
 question('01.q4', 'You begin with a float32 zero and add 1 to it, twenty million times. What is the total?', _last_plus_one, rtol=.01,
-         but=[(20_000_000, 'Beyond 2**24 the next float32 is 2 away, and adding 1 rounds back to where it was.'), (2**23, 'There the distance to the next float32 is 1, and adding 1 still works.')],
+         but=[(20_000_000, 'Beyond 2**24 the next float32 is 2 away, and adding 1 rounds back to where it was.'),
+         (2**23, 'There the distance to the next float32 is 1, and adding 1 still works.')],
          why='At 2**24 = 16,777,216 the total stops growing: a running total swallows what is too small beside it.')
-question('01.q5', 'Your loss in float32 differs from that of a colleague in the sixth digit. What tells you whether one of you has a bug?', 'both in float64', choices=['both in float64', 'a larger tolerance', 'another seed'],
-         but=[('a larger tolerance', 'It makes the difference invisible, whatever it comes from.'), ('another seed', 'The difference will be another one, and you will know no more.')],
+question('01.q5', 'Your loss in float32 differs from that of a colleague in the sixth digit. What tells you whether one of you has a bug?',
+        'both in float64', choices=['both in float64', 'a larger tolerance', 'another seed'],
+         but=[('a larger tolerance', 'It makes the difference invisible, whatever it comes from.'),
+         ('another seed', 'The difference will be another one, and you will know no more.')],
          why='If the difference shrinks by orders of magnitude it was rounding, if it stays it is a bug.')

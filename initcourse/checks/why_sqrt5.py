@@ -14,17 +14,18 @@ from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError, check_close
 from ..init import fans, gain, init_weights_, kaiming_uniform_
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #7a3ad6f7
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #53ef225b
 def _number(x, what):
     "A finite float out of what a function returned"
     if isinstance(x, torch.Tensor) and x.numel() == 1: x = x.item()
-    if isinstance(x, bool) or not isinstance(x, (int, float)): raise CheckError(f'{what}: a {type(x).__name__} came, a number is wanted', [Cause('no number', '')])
+    if isinstance(x, bool) or not isinstance(x, (int, float)): raise CheckError(f'{what}: a {type(x).__name__} came, a number is wanted',
+            [Cause('no number', '')])
     if not math.isfinite(x): raise CheckError(f'{what}: {x} came, a finite number is wanted', [Cause('not finite', '')])
     return float(x)
 
 def _near(a, b, rtol=1e-4): return abs(a - b) <= rtol*abs(b)
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #89447767
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #86022ac1
 def _bounds(m):
     "name -> (sentence, number) that a mistake gives for layer m"
     w = m.weight
@@ -32,27 +33,36 @@ def _bounds(m):
     conv = isinstance(m, nn.modules.conv._ConvNd)
     groups = m.groups if conv else 1
     res = {'std': ('this is the std of the weights; the bound of a uniform distribution is sqrt(3) times that', (3*read)**-.5),
-           'slope as gain': ('sqrt(5) was taken for the gain; it is the slope, and the gain is sqrt(2/(1 + 5))', (15/read)**.5), 'Kaiming': ("this is Kaiming's bound for ReLU, with a slope of 0", (6/read)**.5),
+           'slope as gain': ('sqrt(5) was taken for the gain; it is the slope, and the gain is sqrt(2/(1 + 5))', (15/read)**.5),
+           'Kaiming': ("this is Kaiming's bound for ReLU, with a slope of 0", (6/read)**.5),
            'gain missing': ('the gain is missing: this is the bound for a gain of 1', (3/read)**.5),
-           'not the root': ('this is 1/fan; the std, and so the bound, goes with its root', 1/read), 'fan_out': ('this is the bound from fan_out, not from fan_in', fans(m).fan_out**-.5)}
+           'not the root': ('this is 1/fan; the std, and so the bound, goes with its root', 1/read),
+           'fan_out': ('this is the bound from fan_out, not from fan_in', fans(m).fan_out**-.5)}
     if conv:
-        res |= {'kernel': ('the kernel is missing: an output sums over it, too', w.shape[1]**-.5), 'groups': ('the groups are forgotten: the layer sees its own group only', (read*groups)**-.5),
-                'groups twice': ('divided by the groups twice', (read/groups)**-.5), 'one side': ('one side of the kernel was counted, not its area', (w.shape[1]*m.kernel_size[0])**-.5)}
+        res |= {'kernel': ('the kernel is missing: an output sums over it, too', w.shape[1]**-.5),
+                'groups': ('the groups are forgotten: the layer sees its own group only', (read*groups)**-.5),
+                'groups twice': ('divided by the groups twice', (read/groups)**-.5),
+                'one side': ('one side of the kernel was counted, not its area', (w.shape[1]*m.kernel_size[0])**-.5)}
         if m.transposed:
-            res |= {'true fan': ('this is the bound from what an output truly sums; PyTorch does not look: it reads the second axis of the weight, which here is out/groups', fans(m).fan_in**-.5),
-                    'true fan ': ('the axes are right for what an output sums, but PyTorch does not look: it reads the second axis of the weight, which here is out/groups', (w.shape[0]*field)**-.5),
-                    'true fan  ': ('the axes are right for what an output sums, but PyTorch does not look: it reads the second axis of the weight, which here is out/groups', (w.shape[0]//groups*field)**-.5)}
+            res |= {'true fan': ('this is the bound from what an output truly sums; PyTorch does not look: it reads the second axis of the weight, '
+                    'which here is out/groups', fans(m).fan_in**-.5),
+                    'true fan ': ('the axes are right for what an output sums, but PyTorch does not look: it reads the second axis of the weight, '
+                    'which here is out/groups', (w.shape[0]*field)**-.5),
+                    'true fan  ': ('the axes are right for what an output sums, but PyTorch does not look: it reads the second axis of the weight, '
+                    'which here is out/groups', (w.shape[0]//groups*field)**-.5)}
             res.pop('fan_out')
-    if isinstance(m, nn.Bilinear): res |= {'both inputs': ('an output sums over both inputs, and this is the bound for it; PyTorch reads one axis', (w.shape[1]*w.shape[2])**-.5), 'second input': ('this is the bound from the second input', w.shape[2]**-.5)}
+    if isinstance(m, nn.Bilinear): res |= {'both inputs': ('an output sums over both inputs, and this is the bound for it; PyTorch reads one axis',
+            (w.shape[1]*w.shape[2])**-.5), 'second input': ('this is the bound from the second input', w.shape[2]**-.5)}
     return {n: o for n,o in res.items() if not _near(o[1], read**-.5)}
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #239cfe01
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #be8e1695
 @checks('06.1')
 def _bound(default_bound):
     "Eight fresh layers, last a bilinear one"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        layers = [nn.Linear(211, 101), nn.Conv2d(5, 67, (3, 7)), nn.Conv2d(35, 55, 3, groups=5), nn.Conv1d(11, 61, 5, stride=2, dilation=2, bias=False), nn.Conv3d(5, 17, (3, 2, 3)),
+        layers = [nn.Linear(211, 101), nn.Conv2d(5, 67, (3, 7)), nn.Conv2d(35, 55, 3, groups=5),
+                nn.Conv1d(11, 61, 5, stride=2, dilation=2, bias=False), nn.Conv3d(5, 17, (3, 2, 3)),
                   nn.ConvTranspose2d(5, 22, (3, 7)), nn.ConvTranspose1d(35, 65, 5, stride=3, groups=5), nn.Bilinear(13, 23, 31)]
     for m in layers:
         fan = m.weight.shape[1] if isinstance(m, nn.Bilinear) else m.weight[0].numel()
@@ -63,11 +73,13 @@ def _bound(default_bound):
             try: res = _number(call(default_bound, m), f'bound of {m}')
             finally: m.weight.copy_(kept)
         if _near(res, fan**-.5): continue
-        if _near(res, .5): raise CheckError(f'{m}: .5 came', [Cause('looked', 'this is the largest weight that the layer holds now, and those have been overwritten: use gain and fan')])
-        raise CheckError(f'{m}: {res:.5f} came; the largest of its {m.weight.numel()} weights is {drawn:.5f}, and the bound {fan**-.5:.5f}', [Cause(n, text) for n,text in {n.strip(): text for n,(text,v) in reversed(_bounds(m).items()) if _near(res, v)}.items()])
+        if _near(res, .5): raise CheckError(f'{m}: .5 came',
+                [Cause('looked', 'this is the largest weight that the layer holds now, and those have been overwritten: use gain and fan')])
+        raise CheckError(f'{m}: {res:.5f} came; the largest of its {m.weight.numel()} weights is {drawn:.5f}, and the bound {fan**-.5:.5f}',
+                [Cause(n, text) for n,text in {n.strip(): text for n,(text,v) in reversed(_bounds(m).items()) if _near(res, v)}.items()])
     return 'In all of them 1/sqrt(what PyTorch reads as fan_in): for transposed and bilinear layers that is not what an output sums.'
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #073a0c67
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #1670c097
 @checks('06.2')
 def _floor(floor):
     "Three widths and slopes"
@@ -76,15 +88,22 @@ def _floor(floor):
         right = 1/n/(3 - c)
         if _near(res, right): continue
         raise CheckError(f'n = {n}, slope {a:g}: {res:.6g} came, {right:.6g} is wanted', [Cause(k, text) for k,text,v in [
-            ('RMS', 'this is the RMS; the mean square is wanted', right**.5), ('bias only', "this is the variance of the bias alone; what is left of the layers below adds to it", 1/(3*n)),
-            ('bound', "this is right if the bias had the variance 1/n; that is the square of its bound, and its variance is a third of it", 3*right), ('bound as std', 'the bound of the bias, 1/sqrt(n), was taken for its variance', n**.5*3*right),
-            ('slope ignored', 'this is the floor with ReLU; a leaky one lets more pass', .4/n), ('no activation', 'this is the floor without activation functions; they keep less of the mean square', .5/n),
-            ('slope not squared', 'a slope multiplies the mean square of the negative half by its *square*', 1/n/(3 - (1 + a)/2)), ('half missing', 'the positive half is counted whole; it is half of the mean square', 1/n/(3 - (1 + a*a))), ('halves', 'each half of the values makes half of the mean square, the negative one too', 1/n/(3 - (.5 + a*a))),
-            ('activations', 'this is the mean square after the activation; that of the pre-activations is wanted', c*right), ("Kaiming's weights", 'the weights keep a third; they were taken to keep all', 1/n/3/(1 - c) if c < 1 else math.inf),
-            ('width', 'the width is missing', n*right), ('sign', 'the loss of a layer was added where it must be subtracted', 1/n/(3 + c))] if _near(res, v) and not _near(v, right)][:1])
+            ('RMS', 'this is the RMS; the mean square is wanted', right**.5), ('bias only',
+            "this is the variance of the bias alone; what is left of the layers below adds to it", 1/(3*n)),
+            ('bound', "this is right if the bias had the variance 1/n; that is the square of its bound, and its variance is a third of it", 3*right),
+            ('bound as std', 'the bound of the bias, 1/sqrt(n), was taken for its variance', n**.5*3*right),
+            ('slope ignored', 'this is the floor with ReLU; a leaky one lets more pass', .4/n),
+            ('no activation', 'this is the floor without activation functions; they keep less of the mean square', .5/n),
+            ('slope not squared', 'a slope multiplies the mean square of the negative half by its *square*', 1/n/(3 - (1 + a)/2)),
+            ('half missing', 'the positive half is counted whole; it is half of the mean square', 1/n/(3 - (1 + a*a))),
+            ('halves', 'each half of the values makes half of the mean square, the negative one too', 1/n/(3 - (.5 + a*a))),
+            ('activations', 'this is the mean square after the activation; that of the pre-activations is wanted', c*right),
+            ("Kaiming's weights", 'the weights keep a third; they were taken to keep all', 1/n/3/(1 - c) if c < 1 else math.inf),
+            ('width', 'the width is missing', n*right), ('sign', 'the loss of a layer was added where it must be subtracted',
+            1/n/(3 + c))] if _near(res, v) and not _near(v, right)][:1])
     return 'The less a function loses, the higher the floor: but it is bias all the same.'
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #ea51dd37
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #9e15c98e
 @checks('06.3')
 def _share(signal_share):
     "Seven inputs, eleven units with a bias of their own, and a signal of another size in each"
@@ -94,12 +113,21 @@ def _share(signal_share):
     v, ms = z.var(0, correction=0), z.square().mean()
     check_close(call(signal_share, z), v.mean()/ms, 'share of the signal', rtol=1e-5, known=[
         ('n - 1', 'torch divides a variance by n - 1, unless correction=0: the parts would not add up to the mean square', z.var(0).mean()/ms),
-        ('across units', 'the deviations were taken across the units of an input; what differs between inputs is wanted', z.var(1, correction=0).mean()/ms), ('across units', 'the deviations were taken across the units of an input; what differs between inputs is wanted', z.var(1).mean()/ms),
-        ('one mean', 'one mean was taken for all of z: then the biases, which differ from unit to unit, count as signal', z.var(correction=0)/ms), ('one mean', 'one mean was taken for all of z: then the biases, which differ from unit to unit, count as signal', z.var()/ms),
-        ('not divided', 'the mean square of all of z is to divide by', v.mean()), ('not divided', 'the mean square of all of z is to divide by', z.var(0).mean()),
-        ('root', 'the root was taken: the share of the mean square is wanted', (v.mean()/ms).sqrt()), ('std', 'the std was averaged over units; variances add up, stds do not', v.sqrt().mean()/ms.sqrt()), ('std', 'the std was averaged over units; variances add up, stds do not', v.sqrt().mean()/ms),
-        ('each unit', 'the share of each unit was taken, and then their mean; small units count as much as large ones then', (v/z.square().mean(0)).mean()), ('per unit', 'this is the share of each unit; one number is wanted', v/z.square().mean(0)),
-        ('bias', 'this is the other part, that of the bias', 1 - v.mean()/ms), ('over the variance', 'divided by the variance of all of z; its mean square is to divide by', v.mean()/z.var(correction=0)), ('over the bias', 'divided by the mean square of the bias, not by all', v.mean()/(ms - v.mean()))])
+        ('across units', 'the deviations were taken across the units of an input; what differs between inputs is wanted',
+        z.var(1, correction=0).mean()/ms),
+        ('across units', 'the deviations were taken across the units of an input; what differs between inputs is wanted', z.var(1).mean()/ms),
+        ('one mean', 'one mean was taken for all of z: then the biases, which differ from unit to unit, count as signal', z.var(correction=0)/ms),
+        ('one mean', 'one mean was taken for all of z: then the biases, which differ from unit to unit, count as signal', z.var()/ms),
+        ('not divided', 'the mean square of all of z is to divide by', v.mean()),
+        ('not divided', 'the mean square of all of z is to divide by', z.var(0).mean()),
+        ('root', 'the root was taken: the share of the mean square is wanted', (v.mean()/ms).sqrt()),
+        ('std', 'the std was averaged over units; variances add up, stds do not', v.sqrt().mean()/ms.sqrt()),
+        ('std', 'the std was averaged over units; variances add up, stds do not', v.sqrt().mean()/ms),
+        ('each unit', 'the share of each unit was taken, and then their mean; small units count as much as large ones then',
+        (v/z.square().mean(0)).mean()), ('per unit', 'this is the share of each unit; one number is wanted', v/z.square().mean(0)),
+        ('bias', 'this is the other part, that of the bias', 1 - v.mean()/ms), ('over the variance',
+        'divided by the variance of all of z; its mean square is to divide by', v.mean()/z.var(correction=0)),
+        ('over the bias', 'divided by the mean square of the bias, not by all', v.mean()/(ms - v.mean()))])
     same = call(signal_share, (bias + torch.zeros(7, 1, dtype=torch.float64)))
     check_close(_number(same, 'share of seven equal inputs') + 1, 1., 'share of seven equal inputs, plus 1', rtol=1e-9)
     return 'Now ask it about a deep default net, as the solution does.'
@@ -122,13 +150,16 @@ def _learns(net, steps=150, lr=.1):
         opt.step(); opt.zero_grad()
     with torch.no_grad(): return (net(xv).argmax(1) == yv[:2000]).float().mean().item()
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #218e116b
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #266ea550
 def _look(net, weights, biases):
     "Raises unless the numbers of `net` are those of the mixture; biases and the weights of the square layers are judged together"
     ls = [m for m in net if isinstance(m, nn.Linear)]
     said = f"weights {weights!r}, biases {biases!r}: "
-    for what,ps,var in (('weights of the 784 inputs', [ls[0].weight], (2 if weights == 'kaiming' else 1/3)/784), ('weights of the square layers', [l.weight for l in ls[1:-1]], (2 if weights == 'kaiming' else 1/3)/128),
-                        ('weights of the last layer', [ls[-1].weight], (2 if weights == 'kaiming' else 1/3)/128), ('biases of the square layers', [l.bias for l in ls[1:-1]], 0 if biases == 'zero' else 1/3/128), ('biases of the first layer', [ls[0].bias], 0 if biases == 'zero' else 1/3/784)):
+    for what,ps,var in (('weights of the 784 inputs', [ls[0].weight], (2 if weights == 'kaiming' else 1/3)/784),
+            ('weights of the square layers', [l.weight for l in ls[1:-1]], (2 if weights == 'kaiming' else 1/3)/128),
+                        ('weights of the last layer', [ls[-1].weight], (2 if weights == 'kaiming' else 1/3)/128),
+                        ('biases of the square layers', [l.bias for l in ls[1:-1]], 0 if biases == 'zero' else 1/3/128),
+                        ('biases of the first layer', [ls[0].bias], 0 if biases == 'zero' else 1/3/784)):
         p = torch.cat([q.detach().flatten() for q in ps]).double()
         ms, n, part = p.square().mean().item(), len(p), 'biases' if 'biases' in what else 'weights'
         if (p == 7).any(): raise CheckError(said + f'the {what} are not set', [Cause('not set', 'a fresh init must not depend on what stood there')])
@@ -136,13 +167,18 @@ def _look(net, weights, biases):
         if abs(ms - var) <= rel*var: continue
         fan, other = (784 if what in ('weights of the 784 inputs', 'biases of the first layer') else 128), (10 if 'last' in what else 128)
         near = {n: (abs(math.log(ms/v)), n, text) for n,text,v in [
-            ('exchanged', f"these are the weights of {'kaiming' if weights == 'default' else 'default'}", (1/3 if weights == 'kaiming' else 2)/fan if part == 'weights' else 0),
-            ('bound as std', 'the bound 1/sqrt(fan_in) was taken for the std; that of a uniform distribution is smaller by sqrt(3)', 1/fan), ('fan', 'this fits fan_out in place of fan_in', var*fan/other if fan != other else 0),
-            ('sqrt(3) missing', 'too small by sqrt(3): std and bound are confused', var/3), ('gain', 'the gain of ReLU is missing', 1/fan if weights == 'kaiming' and part == 'weights' else 0),
-            ('one', 'they are uniform within 1, not within 1/sqrt(fan_in)', 1/3), ('variance', 'the variance was taken for the std', var**2), ('root', 'fan_in without its root', 1/3/fan**2)] if v and ms}
+            ('exchanged', f"these are the weights of {'kaiming' if weights == 'default' else 'default'}",
+            (1/3 if weights == 'kaiming' else 2)/fan if part == 'weights' else 0),
+            ('bound as std', 'the bound 1/sqrt(fan_in) was taken for the std; that of a uniform distribution is smaller by sqrt(3)', 1/fan),
+            ('fan', 'this fits fan_out in place of fan_in', var*fan/other if fan != other else 0),
+            ('sqrt(3) missing', 'too small by sqrt(3): std and bound are confused', var/3),
+            ('gain', 'the gain of ReLU is missing', 1/fan if weights == 'kaiming' and part == 'weights' else 0),
+            ('one', 'they are uniform within 1, not within 1/sqrt(fan_in)', 1/3), ('variance', 'the variance was taken for the std', var**2),
+            ('root', 'fan_in without its root', 1/3/fan**2)] if v and ms}
         if 'gain' in near: near.pop('bound as std')
         best = min(near.values(), default=(9, '', ''))
-        causes = [Cause('not zero', 'they are to be 0')] if not var else [Cause('zero', 'they are all 0')] if not ms else [Cause(*best[1:])] if best[0] < math.log(1 + rel) else []
+        causes = [Cause('not zero', 'they are to be 0')] if not var else [Cause('zero',
+                'they are all 0')] if not ms else [Cause(*best[1:])] if best[0] < math.log(1 + rel) else []
         raise CheckError(said + f'the {what} have a mean square of {ms:.4g}, {var:.4g} is wanted', causes)
 
 # %% ../../nbs/solutions/06_why_sqrt5.ipynb #65d89cac
@@ -162,18 +198,27 @@ def _mixed(mixed_init_):
         accs = {k: _learns(net) for k,net in accs.items()}
     return 'After 150 steps: ' + ', '.join(f'{w} weights with {b} biases {a:.0%}' for (w, b),a in accs.items()) + '. It is the weights.'
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #e5760092
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #dcdcb985
 def _lstm():
     with torch.random.fork_rng(devices=[]): return nn.LSTM(1000, 25).weight_ih_l0.abs().max().item()
 
 question('06.q1', 'Which `a` makes `kaiming_uniform_(weight, a=a)` LeCun\'s rule, std $1/\\sqrt{\\text{fan in}}$?', 1, rtol=.01,
-         but=[(0, "That is Kaiming's rule for ReLU, with a gain of sqrt(2)."), (2.236, 'That is the default, with a gain of 1/sqrt(3).'), (1.732, 'The sqrt(3) of the uniform distribution is in the function already; its gain would be sqrt(2/4).'), (1.414, 'That would be the gain for ReLU; as a slope it gives sqrt(2/3).')],
+         but=[(0, "That is Kaiming's rule for ReLU, with a gain of sqrt(2)."), (2.236, 'That is the default, with a gain of 1/sqrt(3).'),
+         (1.732, 'The sqrt(3) of the uniform distribution is in the function already; its gain would be sqrt(2/4).'),
+         (1.414, 'That would be the gain for ReLU; as a slope it gives sqrt(2/3).')],
          why='gain(a) = sqrt(2/(1 + a^2)) is 1 for a = 1: a leaky ReLU of slope 1 is no activation at all.')
-question('06.q2', 'The RMS of the pre-activations of a 40-layer default net of 512 units is .028 from layer 6 on. Is the signal alive?', 'RMS cannot say', choices=['yes', 'no', 'RMS cannot say'],
-         but=[('yes', 'A size that stays may be nothing but biases, and here it is.'), ('no', 'True of this net, but the RMS does not show it: one that keeps its signal could have the same.')], why='Look at the std across inputs: the .028 is bias.')
+question('06.q2', 'The RMS of the pre-activations of a 40-layer default net of 512 units is .028 from layer 6 on. Is the signal alive?',
+        'RMS cannot say', choices=['yes', 'no', 'RMS cannot say'],
+         but=[('yes', 'A size that stays may be nothing but biases, and here it is.'),
+         ('no', 'True of this net, but the RMS does not show it: one that keeps its signal could have the same.')],
+         why='Look at the std across inputs: the .028 is bias.')
 question('06.q3', 'How wide would a deep default net have to be, for its floor to lie at an RMS of .001?', 400_000, rtol=.05,
-         but=[(400, 'That is for a *mean square* of .001; its root is .03.'), (333_333, 'That is for the bias alone, 1/(3n); what is left of the layers below adds to it.'), (500_000, 'That is without ReLU.')],
+         but=[(400, 'That is for a *mean square* of .001; its root is .03.'), (333_333,
+         'That is for the bias alone, 1/(3n); what is left of the layers below adds to it.'), (500_000, 'That is without ReLU.')],
          why='2/(5n) = 10^-6.')
-question('06.q4', 'What is the bound of the input weights of a fresh `nn.LSTM(1000, 25)`? Find it in the installed source, without a search engine.', _lstm, rtol=.03,
-         but=[(.0316, 'That is 1/sqrt(1000), from the input size; the source reads the hidden size for all parameters.'), (.1, 'That is 1/sqrt(4*25): the four gates stand beside each other, but the source reads the hidden size alone.'), (.0312, 'The source reads the hidden size alone.')],
+question('06.q4', 'What is the bound of the input weights of a fresh `nn.LSTM(1000, 25)`? Find it in the installed source, without a search engine.',
+        _lstm, rtol=.03,
+         but=[(.0316, 'That is 1/sqrt(1000), from the input size; the source reads the hidden size for all parameters.'),
+         (.1, 'That is 1/sqrt(4*25): the four gates stand beside each other, but the source reads the hidden size alone.'),
+         (.0312, 'The source reads the hidden size alone.')],
          why='`nn.RNNBase.reset_parameters` draws everything from 1/sqrt(hidden_size), whatever the input size.')
