@@ -7,9 +7,9 @@ __all__ = ['Exercise', 'exercises', 'progress_file', 'checks', 'call', 'check', 
            'learner_notebook', 'write_exercise', 'write_exercises', 'Tested', 'self_test', 'status', 'reset', 'start',
            'restore', 'find', 'main']
 
-# %% ../nbs/92_exercises.ipynb #720584d1
-import argparse, ast, contextlib, copy, difflib, hashlib, importlib, importlib.util, inspect, io, itertools, json, linecache, math, os, re
-import sqlite3, subprocess, sys, tempfile, textwrap, time, types
+# %% ../nbs/92_exercises.ipynb #90ea99c4
+import argparse, ast, contextlib, copy, decimal, difflib, hashlib, importlib, importlib.util, inspect, io, itertools, json, linecache, math, numbers, os, re
+import sqlite3, subprocess, sys, textwrap, time, types
 from pathlib import Path
 from typing import NamedTuple
 import initcourse
@@ -37,7 +37,7 @@ def _header(
     m = _HEAD.match(src)
     return Exercise(m[1], m[2], m[3], m[4].count('●'), int(m[5]), stem) if m and len(m[4]) == 5 else None
 
-# %% ../nbs/92_exercises.ipynb #50423ae3
+# %% ../nbs/92_exercises.ipynb #010d50f0
 def _course() -> Path: # it holds the folders nbs and studies
     "The folder of the lessons: that of the clone, or the one inside the installed package. Raises `FileNotFoundError` if there is none."
     package = Path(initcourse.__file__).parent
@@ -49,37 +49,49 @@ def _notebooks(
     folder='nbs', # below the course's, with a slash
 ) -> list: # `Path`s, in order
     "The numbered notebooks of a folder"
-    return sorted((_course()/folder).glob('[0-9][0-9]_*.ipynb'))
+    return sorted(p for p in (_course()/folder).glob('[0-9][0-9]_*.ipynb') if _is_ours(p.name))
+
+def _is_ours(name):
+    "Whether a file is called like a notebook of the course, and not like what `restore` writes"
+    return bool(re.fullmatch(r'\d\d_[a-z0-9_]+\.ipynb', name)) and '_original' not in name
 
 def _cells(
     path, # of a notebook
 ) -> list: # its cells; none where the notebook cannot be read
-    "The cells of a notebook that a learner may have changed"
-    try: return json.loads(Path(path).read_text(encoding='utf-8'))['cells']
-    except (OSError, ValueError, KeyError, TypeError): return []
+    "The cells of a notebook that a learner may have changed; malformed ones are left out"
+    try: return [c for c in json.loads(Path(path).read_text(encoding='utf-8-sig'))['cells'] if _is_cell(c)]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError): return []
+
+def _is_cell(c):
+    "Whether a cell has a type and a source"
+    if not isinstance(c, dict) or not isinstance(c.get('cell_type'), str): return False
+    return isinstance(s := c.get('source'), str) or isinstance(s, list) and all(isinstance(l, str) for l in s)
 
 def exercises() -> list: # of `Exercise`, in order
     "All exercises of the course, read from the learner's notebooks that are installed. Raises `FileNotFoundError` where there is no course."
     heads = [_header(_src(c), p.stem) for p in _notebooks('nbs/_exercises') for c in _cells(p) if c['cell_type'] == 'markdown']
-    return [e for e in heads if e]
+    return list({e.id: e for e in reversed(heads) if e}.values())[::-1]                      # of two with the same id, the first
 
-# %% ../nbs/92_exercises.ipynb #a35c1312
+# %% ../nbs/92_exercises.ipynb #311331b7
 def progress_file() -> Path | None: # a file that need not exist yet; None: nothing is kept
     """Where your progress is kept: `INITCOURSE_PROGRESS` if set, else in the platform's folder for user data.
 
-    Raises `ValueError` for a relative path, or without a home folder."""
+    Raises `ValueError` for a relative path, a name that does not end in .json, what is no file, or without a home folder."""
     own = os.environ.get('INITCOURSE_PROGRESS')
     if own == 'off' or os.environ.get('IN_TEST'): return None
     try:
         if own:
-            if (path := Path(own).expanduser()).is_absolute(): return path
-            raise ValueError(f"INITCOURSE_PROGRESS is {own!r}; an absolute path or 'off' is wanted, since notebooks run in different folders.")
-        if sys.platform == 'win32': base = Path(os.environ.get('LOCALAPPDATA') or Path.home()/'AppData'/'Local')
+            if not (path := Path(own).expanduser()).is_absolute():
+                raise ValueError(f"INITCOURSE_PROGRESS is {own!r}; an absolute path or 'off' is wanted, since notebooks run in different folders.")
+            if path.suffix != '.json': raise ValueError(f'INITCOURSE_PROGRESS is {own!r}; a file whose name ends in .json is wanted.')
+        elif sys.platform == 'win32': base = Path(os.environ.get('LOCALAPPDATA') or Path.home()/'AppData'/'Local')
         elif sys.platform == 'darwin': base = Path.home()/'Library'/'Application Support'
         else:
             base = Path(os.environ.get('XDG_DATA_HOME', ''))
             if not base.is_absolute(): base = Path.home()/'.local'/'share'
-        return base/'initcourse'/'progress.json'
+        if not own: path = base/'initcourse'/'progress.json'
+        if not os.path.exists(path) or os.path.isfile(path): return path
+        raise ValueError(f'{path.name} is there and is no file; INITCOURSE_PROGRESS can name another one.')
     except RuntimeError: raise ValueError('No home folder is known here; set INITCOURSE_PROGRESS to a file for your progress.') from None
 
 # %% ../nbs/92_exercises.ipynb #e3c20a3a
@@ -108,54 +120,98 @@ def _retry(
         except PermissionError: time.sleep(wait)
     return f()
 
-# %% ../nbs/92_exercises.ipynb #3a076294
+# %% ../nbs/92_exercises.ipynb #d9f6f22f
 def _is_progress(data):
     "Whether this is what `_update` writes; ids of other versions of the course are welcome"
     parts = [data.get(k, {}) for k in ('exercises', 'predictions')] if isinstance(data, dict) else [None]
     return all(isinstance(p, dict) and all(isinstance(v, dict) for v in p.values()) for p in parts)
 
-def _progress() -> dict: # exercises: id -> state, tries; predictions: id -> guess, right
-    "What is kept. A file that cannot be read is set aside, with a warning."
+def _read(
+    path, # of a progress file
+) -> tuple: # (what is kept there, why the content is broken or '')
+    "Reads a progress file. Raises `OSError` where it is there and cannot be read."
     new = dict(exercises={}, predictions={})
-    try:
-        path = progress_file()
-        if path is None: return new
-        try:
-            data = json.loads(_retry(lambda: path.read_text(encoding='utf-8')))
-            if _is_progress(data): return {**new, **data}
-            why = 'it holds something else'
-        except (FileNotFoundError, NotADirectoryError): return new
-        except (ValueError, RecursionError): why = 'it is no JSON'
-        except OSError as e: why = e.strerror
-        _warn(f'Your progress could not be read ({why}); it was set aside as {_set_aside(path, "broken")}, and a new file begins.')
-    except ValueError as e: _warn(f'Your progress is not kept: {e}')
-    except OSError as e: _warn(f'Your progress could not be read, and not be set aside ({e.strerror}).')
-    return new
+    try: data = json.loads(_retry(lambda: path.read_text(encoding='utf-8-sig')))
+    except (FileNotFoundError, NotADirectoryError): return new, ''
+    except (ValueError, RecursionError): return new, 'it is no JSON'
+    return ({**new, **data}, '') if _is_progress(data) else (new, 'it holds something else')
 
-# %% ../nbs/92_exercises.ipynb #53e4a35c
+def _mended(
+    path, # of a progress file; its lock is held
+) -> dict: # what is kept there
+    "Reads a progress file; one with broken content is set aside, with a warning. Raises `OSError` where that cannot be done."
+    data, why = _read(path)
+    if why: _warn(f'Your progress could not be read ({why}); it was set aside as {_set_aside(path, "broken")}, and a new file begins.')
+    return data
+
+# %% ../nbs/92_exercises.ipynb #2259c3ed
+@contextlib.contextmanager
+def _locked(
+    path, # of a progress file
+):
+    "Holds a lock beside a file; one of 10 seconds ago is of a process that has died. Raises `OSError` where the folder cannot be written."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock, end, mine = f'{path}.lock', time.monotonic() + 2, None
+    while mine is None:
+        try: mine = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        except (FileExistsError, PermissionError) as e:                # Windows: PermissionError while it is being deleted
+            if sys.platform != 'win32' and isinstance(e, PermissionError): raise
+            with contextlib.suppress(OSError):
+                if time.time() - os.stat(lock).st_mtime > 10: os.unlink(lock)
+            if time.monotonic() > end:
+                _warn(f'Another process is writing your progress, or {path.name}.lock was left behind; it is written all the same.')
+                break
+            time.sleep(.01)
+    try: yield
+    finally:
+        if mine is not None:
+            with contextlib.suppress(OSError):
+                own = os.path.samestat(os.fstat(mine), os.stat(lock))
+                os.close(mine)
+                if own: _retry(lambda: os.unlink(lock))
+
+def _write(
+    path, # to write
+    content, # bytes
+):
+    "Writes a file in one step, and its folder where that is missing."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = path.with_name(f'.{path.name}.{os.urandom(6).hex()}.part')   # of this call alone
+    try:
+        tmp.write_bytes(content)
+        _retry(lambda: os.replace(tmp, path))
+    finally: tmp.unlink(missing_ok=True)
+
+# %% ../nbs/92_exercises.ipynb #a182f79d
+def _kept(
+    use, # use(path), where `path` has no links in it; called while the lock is held, if there is one
+    lock=True, # whether to hold it
+): # what `use` returns; None where nothing is kept, or after a failure
+    "Works on the progress file. Where that fails, there is a warning and nothing else."
+    try:
+        if (path := progress_file()) is None: return
+        path = Path(os.path.realpath(path))
+        with _locked(path) if lock else contextlib.nullcontext(): return use(path)
+    except ValueError as e: _warn(f'Your progress is not kept: {e}')
+    except OSError as e: _warn(f'Your progress could not be read or written ({e.strerror}); INITCOURSE_PROGRESS can name another file.')
+
+def _progress() -> dict: # exercises: id -> state, tries; predictions: id -> guess, right
+    "What is kept. A file with broken content is set aside, with a warning."
+    data, why = _kept(_read, lock=False) or ({}, '')
+    if why: data = _kept(_mended)
+    return data or dict(exercises={}, predictions={})
+
 def _update(
     change, # change(data) changes what `_progress` gives
 ):
-    "Reads, changes and writes your progress. Where that fails, there is a warning and nothing else."
-    try: path = progress_file()
-    except ValueError: path = None                                     # `_progress` has warned
-    old = _progress()
-    new = copy.deepcopy(old)
-    change(new)
-    if path is None or new == old: return
-    try:
-        path = Path(os.path.realpath(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd, tmp = tempfile.mkstemp(prefix='.progress-', dir=path.parent)
-        try:
-            with os.fdopen(fd, 'w', encoding='utf-8') as f: json.dump(new, f, indent=1, sort_keys=True)
-            _retry(lambda: os.replace(tmp, path))
-        except BaseException:
-            os.unlink(tmp)
-            raise
-    except OSError as e: _warn(f'Your progress could not be written ({e.strerror}); INITCOURSE_PROGRESS can name another file.')
+    "Reads, changes and writes your progress, while nobody else does. What cannot be read is not written."
+    def use(path):
+        new = copy.deepcopy(old := _mended(path))
+        change(new)
+        if new != old: _write(path, json.dumps(new, indent=1, sort_keys=True).encode())
+    _kept(use)
 
-# %% ../nbs/92_exercises.ipynb #42992154
+# %% ../nbs/92_exercises.ipynb #9254a983
 def _done(
     id, # of an exercise
     state, # 'done' or 'tried'
@@ -163,7 +219,8 @@ def _done(
     "Keeps that an exercise was done, or tried in vain; what was done once stays done."
     def change(data):
         old = data['exercises'].get(id, {})
-        if old.get('state') != 'done': data['exercises'][id] = {**old, 'state': state, 'tries': old.get('tries', 0) + 1}
+        tries = old.get('tries') if type(old.get('tries')) is int else 0
+        if old.get('state') != 'done': data['exercises'][id] = {**old, 'state': state, 'tries': tries + 1}
     _update(change)
 
 def _guessed(
@@ -174,8 +231,22 @@ def _guessed(
     "Keeps the first guess: it was the commitment."
     _update(lambda data: data['predictions'].setdefault(id, dict(guess=guess, right=right)))
 
-# %% ../nbs/92_exercises.ipynb #07e6a423
+# %% ../nbs/92_exercises.ipynb #96d218a0
+def _brief(
+    e, # exception
+): # the same
+    "Lets IPython show an exception by its message alone: it is written for the learner, and the lines of code above it are not the learner's"
+    if not hasattr(e, '_render_traceback_'): e._render_traceback_ = lambda: f'{type(e).__name__}: {e}'.splitlines()
+    return e
+
 _checks, _questions, _running = {}, {}, [] # id -> check function; id -> question; ids of the checks that are running
+
+def _show(x):
+    "An argument in a few words"
+    try:
+        if hasattr(x, 'shape') and hasattr(x, 'dtype'): return f'{str(x.dtype).removeprefix("torch.")} {tuple(x.shape)}'
+        return s if len(s := repr(x)) < 30 and '\n' not in s and ' at 0x' not in s else type(x).__name__
+    except Exception: return type(x).__name__                          # of a number with thousands of digits, say
 
 def checks(
     id, # of the exercise: '01.2'
@@ -193,9 +264,11 @@ def _lesson(
 ) -> str: # the two digits of the lesson
     "Raises `ValueError` for what is neither the id of an exercise nor of a question."
     if isinstance(id, str) and re.fullmatch(r'\d\d\.q?[1-9]\d*', id): return id[:2]
-    raise ValueError(f"{who}: id: {id!r} came, two digits, a dot and a number are wanted: '01.2', or '01.q2' for a question")
+    m = re.fullmatch(r'\s*(\d\d?)\s*\.\s*([qQ]?[1-9]\d*)\s*', str(id))
+    near = f"; near it is '{int(m[1]):02}.{m[2].lower()}'" if m else ''
+    raise _brief(ValueError(f"{who}: id: {_show(id)} came, two digits, a dot and a number are wanted: '01.2', or '01.q2' for a question{near}"))
 
-# %% ../nbs/92_exercises.ipynb #6f25bfd2
+# %% ../nbs/92_exercises.ipynb #6a9158cb
 def _is_tensor(x): return 'torch' in sys.modules and isinstance(x, sys.modules['torch'].Tensor)
 def _is_list(x): return type(x) in (list, tuple)
 
@@ -207,16 +280,12 @@ def _copy(x):
 
 def _same(a, b):
     "Whether nothing has been written into the copy `b` of `a`"
+    if type(a) is not type(b) and not (_is_tensor(a) and _is_tensor(b)): return False
     if _is_list(a): return len(a) == len(b) and all(map(_same, a, b))
     if type(a) is dict: return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
     if not _is_tensor(a): return a is b
     a, b = a.detach(), b.detach()
     return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
-
-def _show(x):
-    "An argument in a few words"
-    if hasattr(x, 'shape') and hasattr(x, 'dtype'): return f'{str(x.dtype).removeprefix("torch.")} {tuple(x.shape)}'
-    return s if len(s := repr(x)) < 30 and '\n' not in s and ' at 0x' not in s else type(x).__name__
 
 # %% ../nbs/92_exercises.ipynb #f898aa2b
 def call(
@@ -253,7 +322,7 @@ def _noted(e): return any(n.startswith('while check ') for n in getattr(e, '__no
 def _is_open(e): return isinstance(e, NotImplementedError) and not e.args
 def _is_wrong(e): return any(c.__name__ == 'CheckError' for c in type(e).__mro__)
 
-# %% ../nbs/92_exercises.ipynb #0dc9a9f7
+# %% ../nbs/92_exercises.ipynb #d14d2a14
 def _find(
     id, # of an exercise or a question
     table, # `_checks` or `_questions`
@@ -281,14 +350,56 @@ def _import_checks(
     except ModuleNotFoundError as e:
         if e.name not in ('initcourse.checks', full): raise
 
-def _brief(
-    e, # exception
-): # the same
-    "Lets IPython show an exception by its message alone: it is written for the learner, and the lines of code above it are not the learner's"
-    if not hasattr(e, '_render_traceback_'): e._render_traceback_ = lambda: f'{type(e).__name__}: {e}'.splitlines()
-    return e
+# %% ../nbs/92_exercises.ipynb #27a9a8e3
+@contextlib.contextmanager
+def _neutral():
+    "Lets checks and questions run under PyTorch's own settings; puts the learner's back afterwards, and the state of the random numbers"
+    import torch
+    dtype, device = torch.get_default_dtype(), torch.empty(0).device
+    cpu = contextlib.nullcontext() if device.type == 'cpu' else torch.device('cpu')
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), cpu:
+        torch.set_default_dtype(torch.float32)
+        try: yield
+        finally: torch.set_default_dtype(dtype)
 
-# %% ../nbs/92_exercises.ipynb #f6746788
+# %% ../nbs/92_exercises.ipynb #aee72a73
+_ODD = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) # what an odd answer makes of a check
+
+def _own_files(id): return {f.__code__.co_filename for f in (_ask, call, _checks.get(id)) if hasattr(f, '__code__')}
+
+def _steps(e):
+    "The steps of a traceback, outermost first"
+    t = e.__traceback__
+    while t:
+        yield t
+        t = t.tb_next
+
+def _learners(
+    e, # exception out of a check
+    id, # of the exercise
+) -> bool: # whether a line of the learner's is in its traceback
+    "Whether an exception passed through code that belongs neither to the check nor to a library"
+    libraries = {'initcourse', 'torch', 'numpy', 'fastcore', *sys.stdlib_module_names}
+    frames = [t.tb_frame for t in _steps(e) if t.tb_frame.f_code.co_filename not in _own_files(id)]
+    return any(str(f.f_globals.get('__name__')).split('.')[0] not in libraries for f in frames)
+
+def _own_lines(
+    e, # exception out of a check
+    id, # of the exercise
+): # the same, with a traceback of the learner's own lines
+    "Takes the lines of the check out of a traceback, and what happened before in the check alone. Tests of the course show them."
+    if os.environ.get('IN_TEST'): return e
+    own, tb = _own_files(id), None
+    for t in reversed([*_steps(e)]):
+        if t.tb_frame.f_code.co_filename not in own: tb = types.TracebackType(tb, t.tb_frame, t.tb_lasti, t.tb_lineno)
+    for name in ('__cause__', '__context__'):
+        before = getattr(e, name)
+        if before is None: continue
+        if not _learners(before, id): setattr(e, name, None)
+        else: _own_lines(before, id)
+    return e.with_traceback(tb)
+
+# %% ../nbs/92_exercises.ipynb #bd05012d
 def _ask(
     id, # of the exercise
     answers, # the learner's
@@ -299,29 +410,21 @@ def _ask(
     f = _find(id, _checks, who)
     wanted = list(inspect.signature(f).parameters)
     if len(answers) != len(wanted):
-        raise _brief(TypeError(f"{who}: {id}: {len(answers)} answers came, {len(wanted)} are wanted: {', '.join(wanted)}"))
+        came, be = 'answer' if len(answers) == 1 else 'answers', 'is' if len(wanted) == 1 else 'are'
+        raise _brief(TypeError(f"{who}: {id}: {len(answers)} {came} came, {len(wanted)} {be} wanted: {', '.join(wanted)}"))
     def still_open(where): return CheckError(f'{id} is still open: {_title(id)}. {where}, run that cell, then this one.', [Cause('open', '')])
     if any(a is ... for a in answers): raise still_open('Put your answer in place of the dots')
     _running.append(id)
-    try: return f(*answers)
+    try:
+        with _neutral(): return f(*answers)
     except Exception as e:
         if _is_open(e): raise still_open('Write your code in place of `raise NotImplementedError`') from None
+        if isinstance(e, _ODD) and not (_is_wrong(e) or _noted(e) or _learners(e, id)):
+            what = f'{type(e).__name__}: {e}'.rstrip(': ')
+            raise CheckError(f'what came cannot be judged ({what})', [Cause('kind', '')]) from e
         _note(e, ', '.join(getattr(a, '__name__', type(a).__name__) for a in answers))
         raise
     finally: _running.pop()
-
-def _own_lines(
-    e, # exception out of a check
-    id, # of the exercise
-): # the same, with a traceback of the learner's own lines
-    "Takes the lines of the check out of a traceback: they would give the answer away. Tests of the course show them."
-    if os.environ.get('IN_TEST'): return e
-    own = {f.__code__.co_filename for f in (_ask, call, _checks[id]) if hasattr(f, '__code__')}
-    kept, t, tb = [], e.__traceback__, None
-    while t: kept.append(t); t = t.tb_next
-    for t in reversed(kept):
-        if t.tb_frame.f_code.co_filename not in own: tb = types.TracebackType(tb, t.tb_frame, t.tb_lasti, t.tb_lineno)
-    return e.with_traceback(tb)
 
 def _title(id): return next((e.title for e in exercises() if e.id == id), 'an exercise')
 
@@ -341,7 +444,7 @@ def _picture(
         pyplot.show()
     except Exception: pass                                             # a drawing that fails must not hide the message
 
-# %% ../nbs/92_exercises.ipynb #e76d4ef5
+# %% ../nbs/92_exercises.ipynb #5942b868
 def check(
     id, # of the exercise: '01.2'
     *answers, # what it asks for, such as your function
@@ -358,10 +461,11 @@ def check(
                 _done(id, 'tried')
                 _picture(e)
                 e.message, e.args = f'{id}: {e.message}', (f'{id}: {e.args[0]}',)
-            raise _brief(e) from None
+            raise _own_lines(_brief(e), id) from None
         if not _noted(e): raise
         _done(id, 'tried')
         raise _own_lines(e, id)
+    except (KeyboardInterrupt, SystemExit) as e: raise _own_lines(e, id)
     _done(id, 'done')
     print(f'{id} {_title(id)}: right.' + (f' {said}' if isinstance(said, str) else ''))
 
@@ -380,7 +484,7 @@ def rejects(
         return print(f'{id}: {e}')
     raise AssertionError(f'rejects: {id}: the check accepts this answer; the cause {cause!r} is wanted')
 
-# %% ../nbs/92_exercises.ipynb #19de9bf8
+# %% ../nbs/92_exercises.ipynb #61437299
 class _Question(NamedTuple):
     "A question to be answered before the cell is run"
     id: str
@@ -416,9 +520,9 @@ def question(
 
 def _near(q, guess, answer):
     "Whether a guess counts as right"
-    return guess == answer or not q.choices and abs(guess - answer) <= max(q.rtol*abs(answer), q.atol)
+    return guess == answer or not q.choices and math.isfinite(answer) and abs(guess - answer) <= max(q.rtol*abs(answer), q.atol)
 
-# %% ../nbs/92_exercises.ipynb #2e526fa6
+# %% ../nbs/92_exercises.ipynb #f33124ad
 def _guess(
     q, # the question
     guess, # what came
@@ -426,12 +530,17 @@ def _guess(
     "The guess, made comparable. Raises `ValueError` for one that cannot be an answer."
     def bad(what, wanted): return _brief(ValueError(f'predict: {q.id}: {what} came, {wanted} is wanted'))
     if q.choices:
+        plain = lambda c: ' '.join(str(c).lower().split()).removesuffix('.')
         for c in q.choices:
-            if isinstance(guess, (str, int, float)) and (guess == c or str(guess).strip().lower() == str(c).lower()): return c
+            if isinstance(guess, (str, int, float)) and plain(guess) == plain(c): return c
         raise bad(_show(guess), 'one of ' + ', '.join(map(repr, q.choices)))
     if hasattr(guess, 'item') and getattr(guess, 'ndim', 1) == 0: guess = guess.item()
-    if isinstance(guess, bool) or not isinstance(guess, (int, float)) or math.isnan(guess): raise bad(_show(guess), 'a number')
-    return guess
+    if isinstance(guess, bool) or not isinstance(guess, (numbers.Real, decimal.Decimal)): raise bad(_show(guess), 'a number')
+    try: number = float(guess)
+    except OverflowError: raise bad('a number of more than 300 digits', 'a smaller one') from None
+    except ValueError: number = math.nan                               # of a Decimal that is none
+    if math.isnan(number): raise bad(_show(guess), 'a number')
+    return (guess if isinstance(guess, int) and abs(guess) < 2**53 else number) + 0                    # + 0: no -0
 
 def _off(
     guess, # a wrong number
@@ -442,9 +551,9 @@ def _off(
     if (guess < 0) != (answer < 0): return 'the sign is wrong'
     which, r = 'small' if abs(guess) < abs(answer) else 'large', max(guess/answer, answer/guess)
     if r < 1.5: return f'{abs(guess/answer - 1):.0%} too {which}'
-    return (f'{r:.2g}' if r < 99.5 else f'{r:.0e}') + f' times too {which}'
+    return (f'{r:.2g}' if r < 99.5 else f'{float(f"{r:.1e}"):,.0f}' if r < 1e6 else f'{r:.0e}') + f' times too {which}'
 
-# %% ../nbs/92_exercises.ipynb #f8d7546c
+# %% ../nbs/92_exercises.ipynb #21904331
 def judge(
     id, # of the question
     guess, # a number or a choice
@@ -452,9 +561,11 @@ def judge(
     "Judges a guess without recording it. Raises `LookupError` for an unknown id, `ValueError` for a guess that cannot be an answer."
     q = _find(id, _questions, 'predict')
     guess = _guess(q, guess)
-    with contextlib.redirect_stdout(io.StringIO()): answer = q.answer() if callable(q.answer) else q.answer
+    answer = q.answer
+    if callable(answer):
+        with contextlib.redirect_stdout(io.StringIO()), _neutral(): answer = answer()
     if hasattr(answer, 'item'): answer = answer.item()
-    def say(x): return str(x) if q.choices else f'{x:.4g}' + (f' {q.unit}' if q.unit else '')
+    def say(x): return str(x) if q.choices else (f'{x:,.0f}' if 1e4 <= abs(x) < 1e15 else f'{x + 0:.4g}') + (f' {q.unit}' if q.unit else '')
     if _near(q, guess, answer): return True, 'right' + ('' if guess == answer else f' (you said {say(guess)}, it is {say(answer)})') + f'. {q.why}'
     but = next((f' {text}' for wrong,text in q.but if _near(q, guess, wrong)), '')
     return False, f'You said {say(guess)}, it is {say(answer)}' + ('' if q.choices else f': {_off(guess, answer)}') + f'.{but} {q.why}'
@@ -703,7 +814,7 @@ def self_test(
     if not rows: raise AssertionError(f'no exercise came from {masters}')
     return Tested(rows)
 
-# %% ../nbs/92_exercises.ipynb #00dcc11b
+# %% ../nbs/92_exercises.ipynb #1a11f3e7
 def _dots(
     e, # an `Exercise`
 ) -> str: # five characters
@@ -716,7 +827,8 @@ def _dots(
 def status():
     "Prints a table of all exercises: which are done, tried or open, and which comes next; and how many predictions came true."
     exs, data = exercises(), _progress()
-    state = {e.id: data['exercises'].get(e.id, {}).get('state', 'open') for e in exs}
+    state = {e.id: data['exercises'].get(e.id, {}).get('state') for e in exs}
+    state = {id: s if s in ('done', 'tried') else 'open' for id,s in state.items()}
     if not exs: return print('There are no exercises here.')
     width = max(len(e.title) for e in exs)
     for stem,group in itertools.groupby(exs, lambda e: e.notebook):
@@ -729,7 +841,7 @@ def status():
     if said := data['predictions']: print(f"predictions: {sum(p.get('right') is True for p in said.values())} of {len(said)} right")
     print(f'next: {left[0].id} {left[0].title}, in _exercises/{left[0].notebook}.ipynb' if left else 'All done.')
 
-# %% ../nbs/92_exercises.ipynb #df9d4f4a
+# %% ../nbs/92_exercises.ipynb #1611eceb
 def reset(
     id=None, # of an exercise or a question; None: all
     confirm=False, # wanted where all is to be forgotten
@@ -744,53 +856,46 @@ def reset(
         if id not in known: raise _brief(LookupError(f'reset: id: nothing is kept about {id!r}{there}'))
         _update(lambda data: [data[k].pop(id, None) for k in ('exercises', 'predictions')])
         return print(f'{id} is forgotten.')
-    if not confirm: raise _brief(ValueError('reset: confirm: False came; reset(confirm=True) forgets all progress'))
+    if confirm is not True: raise _brief(ValueError(f'reset: confirm: {confirm!r} came; reset(confirm=True) forgets all progress'))
     if path is None or not path.exists(): return print('There is no progress to forget.')
-    print(f'All is forgotten; what was kept is in {_set_aside(path, "old")}.')
+    if new := _kept(lambda path: _set_aside(path, 'old')): print(f'All is forgotten; what was kept is in {new}.')
 
-# %% ../nbs/92_exercises.ipynb #705232c6
+# %% ../nbs/92_exercises.ipynb #d764a782
 _WANTED = ('nbs/[0-9][0-9]_*.ipynb', 'nbs/*.md', 'nbs/images/*', 'nbs/_exercises/[0-9][0-9]_*.ipynb', 'studies/*.csv')
 
 def _files() -> dict: # path below the course's folder, with slashes -> `Path`
     "What a learner's folder gets"
     top = _course()
-    return {p.relative_to(top).as_posix(): p for pattern in _WANTED for p in sorted(top.glob(pattern)) if p.is_file()}
-
-def _write(
-    path, # to write
-    content, # bytes
-):
-    "Writes a file in one step, and its folder where that is missing."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f'.{path.name}.part')
-    try:
-        tmp.write_bytes(content)
-        os.replace(tmp, path)
-    finally: tmp.unlink(missing_ok=True)
+    return {p.relative_to(top).as_posix(): p for pattern in _WANTED for p in sorted(top.glob(pattern))
+            if p.is_file() and (p.suffix != '.ipynb' or _is_ours(p.name))}
 
 def _hashes(
     top, # a learner's folder
 ) -> dict: # path below it -> SHA-256 of what was copied there; empty where that is not known
     "What `start` copied when it was last called"
     try: files = json.loads((top/'.initcourse.json').read_text(encoding='utf-8'))['files']
-    except (OSError, ValueError, KeyError, TypeError): return {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError): return {}
     return files if isinstance(files, dict) else {}
 
-# %% ../nbs/92_exercises.ipynb #3bafcc15
+# %% ../nbs/92_exercises.ipynb #2017fa81
 def _copy_course(
     top, # a learner's folder
 ) -> dict: # 'new', 'updated', 'as before', 'kept' -> list of paths
-    "Copies what is new, and replaces what is as it was copied; all else is the learner's."
+    "Copies what is new, and replaces what is as it was copied; all else is the learner's. Raises `OSError` that names what cannot be written."
     known, done = _hashes(top), {k: [] for k in ('new', 'updated', 'as before', 'kept')}
     sha = lambda content: hashlib.sha256(content).hexdigest()
     try:
         for name,source in _files().items():
-            content = source.read_bytes()
-            old = (top/name).read_bytes() if (top/name).exists() else None
+            content, path, why = source.read_bytes(), top/name, ''
+            try: old = path.read_bytes() if os.path.lexists(path) else None
+            except OSError as e: old, why = b'', f' ({e.strerror})'    # a folder, a link to nowhere, a file that cannot be read
             how = 'new' if old is None else 'as before' if old == content else 'updated' if known.get(name) == sha(old) else 'kept'
-            if how in ('new', 'updated'): _write(top/name, content)
+            if why or how == 'updated' and path.is_symlink(): how = 'kept'
+            try:
+                if how in ('new', 'updated'): _write(path, content)
+            except OSError as e: raise OSError(e.errno, f'{name}: {e.strerror}') from None
             if how != 'kept': known[name] = sha(content)
-            done[how].append(name)
+            done[how].append(name + why)
     finally:
         if any(done.values()): _write(top/'.initcourse.json', json.dumps(dict(version=initcourse.__version__, files=known), indent=1).encode())
     return done
@@ -805,26 +910,29 @@ def _open_lab(
     print('Opening JupyterLab; Ctrl-C here ends it.')
     with contextlib.suppress(KeyboardInterrupt): subprocess.run([sys.executable, '-m', 'jupyterlab', '--ServerApp.root_dir=.', first], cwd=top)
 
-# %% ../nbs/92_exercises.ipynb #e9aa3e90
+# %% ../nbs/92_exercises.ipynb #73ad7376
 def start(
     folder='initcourse-lessons', # to copy to; made where it is missing
     open=True, # open JupyterLab there
 ):
     """Copies lessons and exercises into a folder of yours and opens JupyterLab there. A file that you have changed is never overwritten.
 
-    Raises `OSError` where the folder cannot be written, `ValueError` where it is the course itself."""
+    Raises `OSError` where the folder cannot be written, `ValueError` where it is the course itself or no name."""
+    def fail(kind, what): return _brief(kind(f'start: folder: {what}'))
+    if not isinstance(folder, (str, os.PathLike)) or not str(folder).strip():
+        raise fail(ValueError, f'{folder!r} came, the name of a folder is wanted')
     top = Path(folder).expanduser()
-    if top.exists() and not top.is_dir(): raise FileExistsError(f'start: folder: {folder} is a file; the name of a folder is wanted')
+    if top.exists() and not top.is_dir(): raise fail(FileExistsError, f'{folder} is a file; the name of a folder is wanted')
     if top.exists() and os.path.realpath(top) == os.path.realpath(_course()):
-        raise ValueError(f'start: folder: {folder} is the course itself; the name of another folder is wanted')
+        raise fail(ValueError, f'{folder} is the course itself; the name of another folder is wanted')
     try: done = _copy_course(top)
-    except OSError as e: raise OSError(f'start: folder: {folder} cannot be written ({e.strerror}); the name of another folder is wanted') from None
+    except OSError as e: raise fail(OSError, f'{folder} cannot be written ({e.strerror}); the name of another folder is wanted') from None
     print(f'{folder}: ' + ', '.join(f'{len(names)} files {how}' for how,names in done.items() if names))
     for name in done['kept']: print(f'  {name} is as you left it')
     if done['kept']: print('initcourse restore NOTEBOOK writes the original beside yours.')
     if open: _open_lab(top)
 
-# %% ../nbs/92_exercises.ipynb #26a46e6a
+# %% ../nbs/92_exercises.ipynb #29e17eca
 def _home(
     folder, # where to begin
 ) -> Path: # a learner's folder
@@ -832,21 +940,21 @@ def _home(
     here = Path(folder).expanduser().resolve()
     for p in (here, *here.parents, here/'initcourse-lessons'):
         if (p/'.initcourse.json').exists(): return p
-    raise FileNotFoundError(f'restore: folder: {folder} is not within a folder that `initcourse start` has made; go there, or name it')
+    raise _brief(FileNotFoundError(f'restore: folder: {folder} is not within a folder that `initcourse start` has made; go there, or name it'))
 
 def _which(
     notebook, # '01', '01_matmul', '01_matmul.ipynb', or with '_exercises/' before
     here, # `Path` of the folder it is called from: in '_exercises', a bare name means an exercise
 ) -> str: # its path below the course's folder
     "The notebook that is meant. Raises `LookupError` for an unknown one, with near names."
-    parts = str(notebook).replace('\\', '/').split('/')
+    parts = [p for p in str(notebook).replace('\\', '/').split('/') if p not in ('', '.')] or ['']
     exercise = '_exercises' in parts[:-1] or len(parts) == 1 and here.name == '_exercises'
     names = {n.removeprefix('nbs/').removesuffix('.ipynb'): n for n in _files() if n.endswith('.ipynb')}
-    stem = ('_exercises/' if exercise else '') + parts[-1].removesuffix('.ipynb')
+    stem = ('_exercises/' if exercise else '') + re.sub(r'^(\d)$', r'0\1', parts[-1].removesuffix('.ipynb'))
     for short,name in names.items():
         if short == stem or re.fullmatch(r'(_exercises/)?\d\d', stem) and short.startswith(f'{stem}_'): return name
     near = difflib.get_close_matches(stem, names, 3, .4) or list(names)[:3]
-    raise LookupError(f"restore: notebook: {notebook} is unknown; near it are {', '.join(near)}")
+    raise _brief(LookupError(f"restore: notebook: {notebook} is unknown; near it are {', '.join(near)}"))
 
 # %% ../nbs/92_exercises.ipynb #3cd745ec
 def restore(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-# %% ../nbs/91_gradcheck.ipynb #eb81d03a
+# %% ../nbs/91_gradcheck.ipynb #7a7a2737
 def _slope(
     f, # function of no arguments that returns a float, reading `flat`
     flat, # 1-d float64 tensor that `f` depends on; moved, and put back
@@ -33,7 +33,7 @@ def _slope(
         if scale and tol > 1e-3*scale: break
         (c1, jump1), (c2, jump2) = around(h), around(h/2)
         if abs(c1 - c2) <= tol and abs(2*jump2 - jump1) <= 2*tol: return c2, tol
-    return c2 if k else math.nan, None
+    return math.nan, None
 
 # %% ../nbs/91_gradcheck.ipynb #1bced441
 class Cause(NamedTuple):
@@ -90,13 +90,13 @@ def _prepare(inputs, names, gen):
     if len(set(names)) != len(res): raise ValueError(f'check_grads: names: {len(set(names))} different ones came for {len(res)} inputs')
     return res, names
 
-# %% ../nbs/91_gradcheck.ipynb #3419afc7
+# %% ../nbs/91_gradcheck.ipynb #5785821e
 def _fits(
     a, b, # tensors
     rtol=1e-7, # of the largest entry of `b`
 ): # whether they are the same but for rounding, shapes included; never for tensors of zeros, which prove nothing
     "Is `a` the same as `b`, as far as one can tell?"
-    if a.shape != b.shape or not b.numel() or not b.any(): return False
+    if a.shape != b.shape or not b.any() or not b.isfinite().all(): return False
     return bool(((a - b).abs() <= rtol*b.abs().max()).all())
 
 def _long_axes(t):
@@ -111,16 +111,16 @@ def _over(t, axes):
 
 def _count(t, axes): return math.prod(t.shape[a] for a in axes)
 
-# %% ../nbs/91_gradcheck.ipynb #e7293ab7
+# %% ../nbs/91_gradcheck.ipynb #c76a1b09
 def _permuted(y, r, tol=1e-7):
     "Is `y` the same as `r`, but for the order of its axes?"
-    return y.ndim == r.ndim and any(_fits(y.permute(p), r, tol) for p in itertools.permutations(range(y.ndim)))
+    return any(_fits(y.permute(p), r, tol) for p in itertools.permutations(range(y.ndim)))
 
 def _shape_causes(y, r, tol=1e-7):
     "Causes for a result `y` that has not the shape of the right one, `r`"
     res = []
     if _permuted(y, r, tol): res.append(Cause('transposed', 'the numbers are right, but transposed'))
-    if y.shape != r.shape and y.squeeze().shape == r.squeeze().shape and _fits(y.reshape(r.shape), r, tol):
+    if y.squeeze().shape == r.squeeze().shape and _fits(y.reshape(r.shape), r, tol):
         how = 'too many' if y.ndim > r.ndim else 'missing' if y.ndim < r.ndim else 'in the wrong place'
         res.append(Cause('axis of 1', f'the numbers are right, but an axis of length 1 is {how}'))
     for axes,keep in itertools.product(_long_axes(y), (False, True)):
@@ -134,20 +134,18 @@ def _shape_causes(y, r, tol=1e-7):
         elif _fits(y, s/_count(r, axes), tol): res.append(Cause('averaged away', f'it is the mean of the right one over {over}'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #dc1b2fd5
+# %% ../nbs/91_gradcheck.ipynb #ebc3de17
 def _ratio(y, r, tol=1e-7):
     "c, if `y` is c times `r` everywhere; else None"
-    if not r.any() or not y.any(): return None
     c = ((y*r).sum()/(r*r).sum()).item()
-    return c if math.isfinite(c) and _fits(y, c*r, tol) else None
+    return c if _fits(y, c*r, tol) else None
 
 def _sizes(shapes):
     "number -> what it counts, for the axes of tensors given as name -> shape, and for all of their entries"
     res = {}
     for n,s in shapes.items():
         for i,k in enumerate(s): res.setdefault(k, f'the length of axis {i} of {n}')
-    for n,s in shapes.items():
-        if len(s) > 1: res.setdefault(math.prod(s), f'the number of entries of {n}')
+    for n,s in shapes.items(): res.setdefault(math.prod(s), f'the number of entries of {n}')
     return {k: t for k,t in res.items() if k > 1}
 
 # %% ../nbs/91_gradcheck.ipynb #892e4e3d
@@ -190,25 +188,25 @@ def _constant_causes(c, sizes, many, tol=1e-7):
     res = res or _two_counts_causes(near, sizes)
     return res or ([Cause('constant', f'everywhere {c:.6g} times what is right')] if many else [])
 
-# %% ../nbs/91_gradcheck.ipynb #3f7ee112
+# %% ../nbs/91_gradcheck.ipynb #ad6bccf0
 def _spread_causes(y, r, tol=1e-7):
     "Causes that have to do with sums along axes, orders and digits, for a result `y` of the right shape"
     if not y.isfinite().all(): return [Cause('not finite', f'{int((~y.isfinite()).sum())} entries are NaN or infinite')]
     if not y.any(): return [Cause('zero', 'all entries are 0')]
-    if _fits(y, r, 1e-4) and not _fits(y, r, tol/1e5):
+    if _fits(y, r, 1e-4):
         digits = -math.log10(((y - r).abs().max()/r.abs().max()).item())
         return [Cause('digits', f'it is right to {digits:.0f} digits: is a part of it in float32, a constant rounded, or an epsilon missing?')]
     res = [Cause('transposed', 'the numbers are right, but transposed')] if _permuted(y, r, tol) else []
     for axes in _long_axes(r):
         s, n, over = r.sum(axes, keepdim=True), _count(r, axes), _over(r, axes)
-        if n < 2 or r.numel() < 8: continue
+        if r.numel() < 8: continue
         if _fits(y, s.expand_as(r), tol): res.append(Cause('summed', f'every entry is the right one summed over {over}'))
         elif _fits(y, (s/n).expand_as(r), tol): res.append(Cause('averaged', f'every entry is the mean of the right one over {over}'))
         if len(axes) == 1 and _fits(y, r.flip(axes), tol):
             res.append(Cause('flipped', f'the numbers are right, but in reverse order along {over}'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #e726b598
+# %% ../nbs/91_gradcheck.ipynb #85aa7fab
 def _shifted_causes(y, r, d, tol):
     "Causes for a result whose numbers are the right ones, but each one place too far along axis `d`"
     res, n = [], r.shape[d]
@@ -227,10 +225,10 @@ def _place_causes(y, r, tol=1e-7):
         res += _shifted_causes(y, r, d, tol)
         if not res and _fits(y.sort(d).values, r.sort(d).values, tol):
             res.append(Cause('misplaced', f'along axis {d} the numbers are right, but in wrong places'))
-        if r.ndim > 1 and not res and r.numel()//r.shape[d] >= 3:
+        if r.numel()//r.shape[d] >= 3:
             others = [a for a in range(r.ndim) if a != d]
             c = (y*r).sum(others, keepdim=True)/(r*r).sum(others, keepdim=True)
-            if c.isfinite().all() and (c != 0).all() and _fits(y, c*r, tol):
+            if (c != 0).all() and _fits(y, c*r, tol):
                 res.append(Cause('factor along axis', f'it is the right one times a number that depends on the place along axis {d} alone: a factor '
                                                       f'such as a weight, a norm or a std of that axis is missing, or too many, or another one '
                                                       f'belongs there'))
@@ -273,18 +271,17 @@ def _where_causes(y, r, tensors, tol=1e-7):
             res += _edge_causes(name, t, bad, y, r, tol)
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #669dca6f
+# %% ../nbs/91_gradcheck.ipynb #9c9adbd0
 def _label_causes(y, r, tensors, tol=1e-7):
     "The same for integers: labels that pick an entry of each row, or rows that are named several times"
     bad, res = (y - r).abs() > tol*r.abs().max(), []
-    if not bad.any() or bad.all() or y.ndim < 1 or not r[~bad].any(): return []
+    if not bad.any() or not r[~bad].any(): return []
     for name,t in tensors.items():
         if t.is_floating_point() or t.dtype == torch.bool or not t.numel() or t.min() < 0: continue
-        if y.ndim == 2 and t.shape == y.shape[:1] and t.max() < y.shape[1] and torch.equal(bad, F.one_hot(t.long(), y.shape[1]).bool()):
+        if y.ndim == 2 and t.max() < y.shape[1] and torch.equal(bad, F.one_hot(t.long(), y.shape[1]).bool()):
             res.append(Cause('labels', f'wrong just at the entry of each row that {name} names'))
-        if t.max() >= len(y): continue
         rows, times = bad.flatten(1).any(1) if y.ndim > 1 else bad, torch.bincount(t.flatten().long(), minlength=len(y))
-        if times.max() > 1 and torch.equal(rows, times > 1):
+        if torch.equal(rows, times > 1):
             res.append(Cause('repeated', f'wrong just in the rows that {name} names more than once: their gradients must be added'))
     return res
 
@@ -320,7 +317,7 @@ def _backward_order(tensors, out):
     place = {k: leaf.get(id(t), math.inf) if t.grad_fn is None else far.get(t.grad_fn, math.inf) for k,t in tensors.items()}
     return sorted(place, key=lambda k: (place[k], -list(tensors).index(k)))
 
-# %% ../nbs/91_gradcheck.ipynb #4e9848bd
+# %% ../nbs/91_gradcheck.ipynb #a031134c
 class _Case:
     "What is needed to ask: and what would this mistake have given?"
     def __init__(self,
@@ -337,10 +334,10 @@ class _Case:
 
     def gradients(self,
         up=None, # another upstream gradient
-        changes=(), # (node, before, f): f(going out, come in) replaces what `node` passes on; with `before`, f(come in) what it gets
+        changes=(), # (node, f): f(what goes out, what came in) replaces what `node` passes on
     ): # name -> gradient
         "Autograd's gradients, with steps of the backward pass replaced"
-        hooks = [n.register_prehook(f) if before else n.register_hook(f) for n,before,f in changes]
+        hooks = [n.register_hook(f) for n,f in changes]
         up, ts = self.up if up is None else up, list(self.tensors.values())
         try: gs = torch.autograd.grad(self.out, ts, up, retain_graph=True, allow_unused=True)
         finally:
@@ -352,7 +349,7 @@ class _Case:
         try: return {k: g.detach().double().cpu() for k,g in self.backward(up).items() if isinstance(g, torch.Tensor)}
         except Exception: return {}
 
-# %% ../nbs/91_gradcheck.ipynb #03db565e
+# %% ../nbs/91_gradcheck.ipynb #ac4b03db
 _UPSTREAM = dict( # cause: what it says
     dropped='it does not depend on the upstream gradient: that is dropped',
     misused='right for an upstream gradient of ones, wrong for others: in a part it is not multiplied by, or its entries are summed, '
@@ -370,20 +367,17 @@ def _upstream_causes(case, name, y):
     right_for_ones = mine is not None and _fits(mine, case.gradients(ones)[name])
     if mine is not None and _fits(mine, y):
         return [Cause('upstream', _UPSTREAM['dropped'] + (' (with one of ones it is right)' if right_for_ones else ''))]
-    if right_for_ones: return [Cause('upstream misused', _UPSTREAM['misused'])]
-    if twice is None or minus is None: return []
-    if _fits(twice, 4*y): return [Cause('upstream twice', _UPSTREAM['twice'])]
-    if _fits(twice, 2*y) and not _fits(minus, -y): return [Cause('sign of gradient', _UPSTREAM['sign'])]
-    return []
+    if twice is not None and _fits(twice, 4*y): return [Cause('upstream twice', _UPSTREAM['twice'])]
+    if twice is not None and minus is not None and _fits(twice, 2*y) and not _fits(minus, -y): return [Cause('sign of gradient', _UPSTREAM['sign'])]
+    return [Cause('upstream misused', _UPSTREAM['misused'])] if right_for_ones else []
 
-# %% ../nbs/91_gradcheck.ipynb #d38e0694
+# %% ../nbs/91_gradcheck.ipynb #e983b6d1
 def _rows_causes(case, name, y):
     "Causes for a gradient that has seen a part of the upstream gradient only, or all of it as one number"
     up, res = case.up, []
     gives_y = lambda u: _fits(y, case.gradients(u)[name])
-    for f,text in ((torch.sum, 'summed up'), (torch.mean, 'averaged')) if up.numel() > 1 else ():
-        if gives_y(f(up).expand_as(up)):
-            res.append(Cause('upstream misused', f'right for an upstream gradient that is {text} to one number first'))
+    if gives_y(up.sum().expand_as(up)):
+        res.append(Cause('upstream misused', 'right for an upstream gradient that is summed up to one number first'))
     for d,n in enumerate(up.shape):
         for i,said in ((0, 'first'), (n - 1, 'last')) if n > 2 else ():
             one, entry = (torch.arange(n) == i).reshape([-1 if a == d else 1 for a in range(up.ndim)]), f'the {said} entry along axis {d}'
@@ -393,13 +387,13 @@ def _rows_causes(case, name, y):
                 res.append(Cause('off by one', f'{entry} of the upstream gradient does not count: does a loop or a slice end too early?'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #987e1566
+# %% ../nbs/91_gradcheck.ipynb #7815675e
 def _parts(case, name):
     "[gradient that comes by way of some steps, those steps], for each way that is not the only one to tensor `name`"
     r, parts = case.right[name], []
     for node,i in ((n, i) for n in case.steps for i,(below,_) in enumerate(n.next_functions) if below is not None):
         def drop(out, came, i=i): return tuple(torch.zeros_like(g) if j == i and g is not None else g for j,g in enumerate(out))
-        d = r - case.gradients(changes=[(node, False, drop)])[name]
+        d = r - case.gradients(changes=[(node, drop)])[name]
         if not d.abs().max() > 1e-9*r.abs().max() or _fits(d, r): continue
         if (same := next((p for p in parts if _fits(p[0], d)), None)): same[1].append(node)
         else: parts.append([d, [node]])
@@ -414,11 +408,11 @@ def _way(nodes, case):
 
 def _and(words): return words[0] if len(words) == 1 else ', '.join(words[:-1]) + ' and ' + words[-1]
 
-# %% ../nbs/91_gradcheck.ipynb #eee03f30
+# %% ../nbs/91_gradcheck.ipynb #409cc15b
 def _factor_of(y, r, d, case):
     "Causes for `y` being `r`, but for a part `d` of it that is multiplied by a constant; [] if it is not"
     a = (((y - r)*d).sum()/(d*d).sum()).item()
-    if not math.isfinite(a) or not _fits(y - r, a*d): return []
+    if not _fits(y - r, a*d): return []
     return [Cause('missing part', '')] if abs(1 + a) < 1e-6 else _constant_causes(1 + a, case.sizes, r.numel() >= 8)
 
 def _part_causes(case, name, y):
@@ -432,9 +426,9 @@ def _part_causes(case, name, y):
         way = _way(nodes, case)
         add(d, way, Cause('missing part', f'the part that comes by way of {way} is missing'))
     stop = lambda out, came: tuple(None if g is None else torch.zeros_like(g) for g in out)
-    held = [(n, False, stop) for n in case.steps if _kind(n) in _STATISTICS]
+    held = [(n, stop) for n in case.steps if _kind(n) in _STATISTICS]
     if len(held) > 1 and not res and (d := r - case.gradients(changes=held)[name]).any() and not _fits(d, r):
-        what = 'the statistics (' + _and(sorted({_said(n) for n,_,_ in held})) + ')'
+        what = 'the statistics (' + _and(sorted({_said(n) for n,_ in held})) + ')'
         add(d, what, Cause('statistics held', f'right if {what} are taken for constants; they depend on the input too'))
     return res
 
@@ -458,7 +452,7 @@ def _alike(t, values):
     "(name, tensor) for those of `values` that could stand where `t` belongs: of its shape, and not the same"
     return [(k, v) for k,v in values.items() if v.shape == t.shape and v.is_floating_point() and not _fits(v, t)]
 
-# %% ../nbs/91_gradcheck.ipynb #5fd4ab37
+# %% ../nbs/91_gradcheck.ipynb #53530688
 def _entry_mistakes(node, g, values):
     "(name, text, what the step would pass on) for a step that works entry by entry and has one input"
     kind, said = _kind(node), _said(node)
@@ -478,6 +472,7 @@ def _entry_mistakes(node, g, values):
 def _power_mistakes(node, g, values):
     "The same for a power"
     x, e = node._saved_self, node._saved_exponent
+    if isinstance(e, torch.Tensor): return          # the power of a tensor: not in the book
     right = f'{e:g} x^{e - 1:g}'
     yield 'formula', f'as if the derivative of x^{e:g} were {e:g} x^{e:g}, and not {right}', g*e*x**e
     yield 'formula', f'as if the derivative of x^{e:g} were x^{e - 1:g}, and not {right}', g*x**(e - 1)
@@ -571,7 +566,7 @@ def _log_softmax_mistakes(node, g):
     for d in range(p.ndim):
         if d != dim: yield 'wrong axis', f'the sum of the log-softmax runs over axis {d}, not over axis {dim}', g - p*total(g, d)
 
-# %% ../nbs/91_gradcheck.ipynb #eb664400
+# %% ../nbs/91_gradcheck.ipynb #b3eaef70
 def _norm_tensors(node):
     "(axes of the means, x, 1/std, weight or None), broadcastable, of the batch norm or layer norm that PyTorch computes in one step"
     x, w = node._saved_input, node._saved_weight
@@ -582,7 +577,6 @@ def _norm_tensors(node):
 
 def _norm_mistakes(node, g):
     "(name, text, what the step would pass on to its input) for batch norm and layer norm"
-    if _kind(node) == 'NativeBatchNorm' and not node._saved_training: return
     (axes, x, inv, w), said = _norm_tensors(node), _said(node)
     m = lambda t, a=axes: t.mean(a, keepdim=True)
     n, gw = (x - m(x))*inv, g if w is None else g*w          # n: the normalized x
@@ -640,7 +634,7 @@ def _mistakes(node, i, came, out, values):
     if kind in ('Max', 'Amax', 'Min', 'Amin', 'MaxPool2DWithIndices'): yield from _maximum_mistakes(g, out)
     if kind == 'Cumsum': yield from _cumsum_mistakes(g, out)
 
-# %% ../nbs/91_gradcheck.ipynb #bf042983
+# %% ../nbs/91_gradcheck.ipynb #d4a66aef
 def _offers(node, case):
     "[(input of the step, name, text, what it would pass on there)] for all known mistakes in step `node`"
     res = []
@@ -651,7 +645,7 @@ def _offers(node, case):
                 for cause,text,v in _mistakes(node, i, came, g, case.values):
                     if v is not None and v.shape == g.shape and not _fits(v, g, 1e-9): res.append((i, cause, text, v))
             except (RuntimeError, AttributeError): pass          # a step that keeps less than usual
-    case.gradients(changes=[(node, False, look)])
+    case.gradients(changes=[(node, look)])
     return res
 
 def _step_causes(case, ys, name):
@@ -660,18 +654,14 @@ def _step_causes(case, ys, name):
     def compare(key, *change):
         gs = case.gradients(changes=[change])
         if _fits(ys[name], gs[name]) and not _fits(gs[name], case.right[name]): found.setdefault(key, gs)
-    ones = lambda came: tuple(None if g is None else torch.ones_like(g) for g in came)
     for node in case.steps:
-        if _kind(node) == 'Clone': continue
         for i,cause,text,v in _offers(node, case):
-            compare((cause, text), node, False, lambda out, came, i=i, v=v: tuple(v if j == i else g for j,g in enumerate(out)))
-        text = f'right if ones arrive at the {_said(node)}, whatever comes from above: the gradient from there is dropped'
-        compare(('upstream', text), node, True, ones)
+            compare((cause, text), node, lambda out, came, i=i, v=v: tuple(v if j == i else g for j,g in enumerate(out)))
     agree = lambda gs: sum(_fits(ys[k], g) for k,g in gs.items() if k in ys)
     best = max(map(agree, found.values()), default=0)
     return [Cause(*k) for k,gs in found.items() if agree(gs) == best]
 
-# %% ../nbs/91_gradcheck.ipynb #0001fd57
+# %% ../nbs/91_gradcheck.ipynb #5b2fbed5
 def _before_sums(case):
     "What passes through the steps on the way back, and its products with what was multiplied: things that a gradient may be a sum of"
     full = [case.up]
@@ -682,7 +672,7 @@ def _before_sums(case):
             for k in ('self', 'other') if _kind(node) == 'Mul' else ():
                 if (t := getattr(node, f'_saved_{k}')) is not None: full.append(came[0]*t)
         return see
-    try: case.gradients(changes=[(n, False, look(n)) for n in case.steps if _kind(n) != 'Clone'])
+    try: case.gradients(changes=[(n, look(n)) for n in case.steps])
     except (RuntimeError, AttributeError): pass
     return full
 
@@ -693,7 +683,6 @@ def _axis_causes(case, name, y):
         sums = {(a, keep): u.sum(a, keepdim=keep) for a in _long_axes(u) for keep in (False, True)}
         right = [a for (a,_),t in sums.items() if t.numel() == r.numel() and _fits(t.reshape(r.shape), r)]
         for (a,_),t in sums.items() if right else ():
-            if a in right: continue
             if _fits(y.squeeze(), t.squeeze()) or t.numel() == 1 and y.shape == r.shape and _fits(y, t.reshape(()).expand_as(y)):
                 return [Cause('wrong axis', f'summed over {_over(u, a)} where it must be summed over {_over(u, right[0])}')]
     return []
@@ -714,7 +703,7 @@ def _term_causes(y, r, values, up=None, tol=1e-7):
             res.append(Cause('term', f'it is the right one {"plus" if c > 0 else "minus"} {times}{k}'))
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #2f95b51d
+# %% ../nbs/91_gradcheck.ipynb #1e31fa5c
 def _diagnose(case, ys, name):
     "All causes that fit the gradient of `name` among `ys` (name -> gradient); several if several fit"
     y, r, values = ys[name], case.right[name], case.values
@@ -727,13 +716,13 @@ def _diagnose(case, ys, name):
     res += found
     if (c := _ratio(y, r)) is not None: res += _constant_causes(c, case.sizes, r.numel() >= 8)
     up, parts = _upstream_causes(case, name, y), _part_causes(case, name, y)
-    steps = [c for c in _step_causes(case, ys, name) if not parts or c.name not in ('upstream', 'slope missing')]
+    steps = [c for c in _step_causes(case, ys, name) if not parts or c.name != 'slope missing']
     res += [c for c in up if c.name != 'passed on' or not (steps or parts)]
     res += _where_causes(y, r, values) + _label_causes(y, r, values) + parts + steps
     if not res: res = _rows_causes(case, name, y) or _axis_causes(case, name, y) or _term_causes(y, r, values, case.up) or _place_causes(y, r)
     vague = ('constant', 'upstream misused')
     if any(c.name not in vague for c in res): res = [c for c in res if c.name not in vague]
-    return list({c.name if c.name in ('upstream', 'transposed') else c: c for c in reversed(res)}.values())[::-1]
+    return list({c.name if c.name == 'transposed' else c: c for c in reversed(res)}.values())[::-1]
 
 # %% ../nbs/91_gradcheck.ipynb #2fbc1ece
 def _at(idx, shape):
@@ -771,7 +760,7 @@ def _graph(forward, xs, names):
         raise ValueError(f'check_grads: forward: {min(twice)} is the name of an input and of an intermediate result')
     return out, {k: t for k,t in [*zip(names, leaves), *named.items()] if t.requires_grad}, named
 
-# %% ../nbs/91_gradcheck.ipynb #efac83f7
+# %% ../nbs/91_gradcheck.ipynb #f9b5fd88
 def _run_backward(backward, up, xs, names, more):
     "name -> what `backward` gives for it; `GradientError` if something is missing or was changed on the way"
     given, kept = up.clone(), [x.clone() for x in xs]
@@ -795,12 +784,13 @@ def _check_form(name, mine, shape):
     elif mine is None: raise GradientError(f'{name}: no gradient came back', [Cause('no gradient', '')])
     elif not isinstance(mine, torch.Tensor):
         raise GradientError(f'{name}: a {type(mine).__name__} came back, a tensor is wanted', [Cause('no tensor', '')])
+    elif mine.is_complex(): raise GradientError(f'{name}: complex numbers came back', [Cause('complex', '')])
     elif mine.shape != shape:
         try: fits = '; it would have broadcast, and nothing would have failed' if torch.broadcast_shapes(mine.shape, shape) == shape else ''
         except RuntimeError: fits = ''
         raise GradientError(f'{name}: the gradient has shape {tuple(mine.shape)}, the input {tuple(shape)}{fits}')
 
-# %% ../nbs/91_gradcheck.ipynb #336cac57
+# %% ../nbs/91_gradcheck.ipynb #0caf91ec
 def _explain(
     e, # the `GradientError` about `name`, without causes
     case, # the `_Case`
@@ -814,7 +804,9 @@ def _explain(
     try: causes = _diagnose(case, ys, name) or [Cause('', 'no cause that is known here fits')]
     except Exception as odd:         # must not hide what was found
         causes = [Cause('', f'the search for a cause failed: {type(odd).__name__}: {odd}')]
-    wrong = [k for k in later if k in ys and not _fits(ys[k], case.right[k], 1e-9) and (ys[k].any() or case.right[k].any())]
+    top = max(t.abs().max().item() for t in case.right.values() if t.numel())
+    differs = lambda a, b: a.shape != b.shape or a.numel() and not ((a - b).abs() <= 1e-9*b.abs().max() + 1e-13*top).all()
+    wrong = [k for k in later if k in ys and differs(ys[k], case.right[k])]
     if wrong: causes.append(Cause('', f'wrong too, and perhaps for the same reason: {_and(wrong)}'))
     return GradientError(e.message, causes, ys[name], case.right[name])
 
@@ -852,7 +844,7 @@ def check_grads(
     return {n: _check_slopes(f, xs, i, n, mine[n].detach().double().cpu(), case, worst[n], max_entries, gen)
             for i,n in enumerate(names) if n in tensors}
 
-# %% ../nbs/91_gradcheck.ipynb #93b6bf9c
+# %% ../nbs/91_gradcheck.ipynb #4cb0feec
 def _check_values(case, mine, rtol):
     "name -> worst difference from autograd, for each gradient in `mine`; raises `GradientError` about the first wrong one on the way back"
     res, order = {}, [n for n in _backward_order(case.tensors, case.out) if n in mine]
@@ -869,14 +861,15 @@ def _check_values(case, mine, rtol):
 def _check_slopes(forward, xs, i, name, mine, case, worst, max_entries, gen):
     "Check gradient `mine` of input `i` against central differences; gives the `Checked`"
     mine, shape, up = mine.flatten(), mine.shape, case.up
-    scale = case.right[name].abs().max().item() if mine.numel() else 0.
+    scale, top = (max((t.abs().max().item() for t in ts if t.numel()), default=0.) for ts in ([case.right[name]], case.right.values()))
+    near = scale if scale > 1e-12*top else 1e-3*top            # what is 0 but for rounding is measured by the other gradients
     flat = xs[i].reshape(-1).clone()
     args = [flat.view(shape) if j == i else x for j,x in enumerate(xs)]
     with torch.no_grad():
         f = lambda: (forward(*args)*up).sum().item()
         f0, size = f(), (forward(*args)*up).abs().sum().item()
         where = torch.randperm(len(flat), generator=gen)[:max_entries].sort().values.tolist()
-        found = [(j, *_slope(f, flat, j, f0, scale, size)) for j in where]
+        found = [(j, *_slope(f, flat, j, f0, near, size)) for j in where]
     smooth = [(j, d, tol) for j,d,tol in found if tol is not None]
     if found and not smooth: raise ValueError(f'check_grads: {name}: no entry can be compared with differences: each lies on a kink of forward, '
                                               f'or its slope is too small beside the output')
@@ -920,7 +913,7 @@ def check_filled(
         raise GradientError(f'{n}: a second backward pass does not add to the gradient: {how}', [Cause('overwritten', '')])
     return res
 
-# %% ../nbs/91_gradcheck.ipynb #31e3ea95
+# %% ../nbs/91_gradcheck.ipynb #3d6d6ed3
 _FUNCTIONS = ( # cause, what it says, (a, b) that are the same if it is so, for what came, y, and what was wanted, r
     ('squared', 'it is the square of what is right: is a root missing?', lambda y, r: (y, r.square())),
     ('root', 'it is the root of what is right: a root too many, or a square missing?', lambda y, r: (y.square(), r)),
@@ -932,7 +925,7 @@ _FUNCTIONS = ( # cause, what it says, (a, b) that are the same if it is so, for 
 def _value_causes(y, r, given, tol):
     "Causes for a value `y` that is not `r`; `given`: name -> tensor that it was computed from"
     unchanged = [Cause('value', f'it is {k}, unchanged') for k,t in given.items() if _fits(y, t, tol)]
-    if y.shape != r.shape: return _shape_causes(y, r, tol) + unchanged
+    if y.shape != r.shape: return [Cause(c.name, c.text.split(': what was broadcast')[0]) for c in _shape_causes(y, r, tol)] + unchanged
     if (found := _spread_causes(y, r, tol)) and found[0].name in ('not finite', 'zero', 'digits'): return found
     res, many = found + unchanged, r.numel() >= 8
     sizes = _sizes({**{k: t.shape for k,t in given.items()}, 'the right result': r.shape})
@@ -945,7 +938,7 @@ def _value_causes(y, r, given, tol):
     res = res or _term_causes(y, r, given, tol=tol) or _place_causes(y, r, tol)
     return [c for c in res if c.name != 'constant'] or res
 
-# %% ../nbs/91_gradcheck.ipynb #1809cd03
+# %% ../nbs/91_gradcheck.ipynb #e50a74dd
 def check_close(
     yours, # tensor or number that came
     right, # tensor or number that was wanted
@@ -957,7 +950,10 @@ def check_close(
     "Raises `CheckError` unless `yours` is `right`, shape included, with the causes that fit. Compares in float64."
     if isinstance(yours, (int, float)) and not isinstance(yours, bool): yours = torch.tensor(float(yours), dtype=torch.float64)
     if not isinstance(yours, torch.Tensor): raise CheckError(f'{name}: a {type(yours).__name__} came, a tensor is wanted', [Cause('no tensor', '')])
-    y, r = (t.detach().cpu().double() for t in (yours, torch.as_tensor(right)))
+    right = torch.as_tensor(right)
+    for kind,has in (('complex', torch.Tensor.is_complex), ('bool', lambda t: t.dtype == torch.bool)):
+        if has(yours) and not has(right): raise CheckError(f'{name}: {kind} numbers came, {right.dtype} is wanted', [Cause(kind, '')])
+    y, r = (t.detach().as_subclass(torch.Tensor).cpu().double() for t in (yours, right))
     given = {k: t.detach().cpu().double() if t.is_floating_point() else t.detach().cpu() for k,t in (given or {}).items()}
     scale = r.abs().max().item() if r.numel() else 0.
     if y.shape != r.shape: message = f'{name}: shape {tuple(y.shape)} came, {tuple(r.shape)} was wanted'
@@ -965,15 +961,15 @@ def check_close(
         bad = ~((y - r).abs() <= rtol*scale) & ~(y == r)
         if not bad.any(): return
         worst = (y - r).abs().nan_to_num(nan=math.inf).argmax().item()
-        message = (f'{name}: {int(bad.sum())} of {y.numel()} entries are wrong; worst{_at(worst, y.shape)}: '
-                   f'{y.flatten()[worst].item():.6g} came, {r.flatten()[worst].item():.6g} was wanted')
+        much = f'{int(bad.sum())} of {y.numel()} entries are wrong; worst{_at(worst, y.shape)}: ' if y.numel() > 1 else ''
+        message = f'{name}: {much}{y.flatten()[worst].item():.6g} came, {r.flatten()[worst].item():.6g} was wanted'
     own = [Cause(n, text) for n,text,t in known if _fits(y, torch.as_tensor(t).detach().cpu().double(), rtol)]
     raise CheckError(message, own or _value_causes(y, r, given, rtol) or [Cause('', 'no cause that is known here fits')], y, r)
 
-# %% ../nbs/91_gradcheck.ipynb #e20c8e03
+# %% ../nbs/91_gradcheck.ipynb #cf8075da
 _STDS = ( # cause, what it is for a std s, a gain g and a fan n, what it says
-    ('variance', lambda s, g, n: s**2, 'it is the variance that is wanted, not its root'),
-    ('root', lambda s, g, n: s**.5, 'it is the root of the std that is wanted'),
+    ('variance', lambda s, g, n: s**2, 'it is the variance, gain^2/{fan}; its root, the std, is wanted'),
+    ('root', lambda s, g, n: s**.5, 'it is the root of what is wanted: a root too many'),
     ('root of fan', lambda s, g, n: g/n, 'it is the gain divided by {fan}, not by the root of it'),
     ('sqrt(3) missing', lambda s, g, n: s/3**.5, 'it is smaller by sqrt(3): the bound of a uniform distribution is sqrt(3) times its std'),
     ('sqrt(3) too many', lambda s, g, n: s*3**.5, 'it is larger by sqrt(3), which belongs into the bound of a uniform distribution only'),
@@ -999,7 +995,7 @@ def _std_causes(
         if abs(g/gain - 1) > .02 and close(g/n**.5): res.append(Cause('gain', f'it is what a gain of {said} gives; {gain:.4g} is wanted'))
     return res + [Cause(name, text.format(fan=fan)) for name,value,text in _STDS if close(value(std, gain, n))]
 
-# %% ../nbs/91_gradcheck.ipynb #e073a20c
+# %% ../nbs/91_gradcheck.ipynb #901d7f2b
 def _draws(init, shape, seeds):
     "What `init` makes of a weight of this shape, for each seed; the caller's random state stays as it is"
     res = []
@@ -1022,7 +1018,7 @@ def _check_draws(w):
     if w.std() == 0: raise CheckError(f'all weights are {w.mean().item():.6g}: units that start alike stay alike', [Cause('constant', '')])
     if len(w) > 1 and torch.equal(w[0], w[1]):
         raise CheckError('every seed gives the same weights: is a seed set, or a generator made, inside?', [Cause('same', '')])
-    if torch.equal(w[:, :1].expand_as(w), w): raise CheckError('all units get the same weights', [Cause('units alike', '')])
+    if w.shape[1] > 1 and torch.equal(w[:, :1].expand_as(w), w): raise CheckError('all units get the same weights', [Cause('units alike', '')])
 
 def _fans(shape):
     "name -> fan of a weight of this shape, (n_out, n_in, ...), and what is taken for one where there is a kernel"
@@ -1040,7 +1036,7 @@ def _distribution_causes(flat, n, wanted):
     if said == wanted: return []
     return [Cause('distribution', f'the distribution is {said}, {wanted} is wanted (its fourth moment is {flat:.2f}; 3 is normal, 1.8 uniform)')]
 
-# %% ../nbs/91_gradcheck.ipynb #d21f706c
+# %% ../nbs/91_gradcheck.ipynb #105f53a5
 def check_stats(
     init, # init(w): fills a weight in place, or returns a filled one of the same shape
     shape=(61, 31, 5), # of the weight, (n_out, n_in, ...); sizes that are different primes let more causes be told apart
@@ -1055,6 +1051,7 @@ def check_stats(
     once in a million times."""
     if fan not in ('fan_in', 'fan_out', 'fan_avg'): raise ValueError(f"check_stats: fan: {fan!r} came, 'fan_in', 'fan_out' or 'fan_avg' is wanted")
     if distribution not in _FOURTH: raise ValueError(f"check_stats: distribution: {distribution!r} came, 'normal' or 'uniform' is wanted")
+    if len(shape) < 2: raise ValueError(f'check_stats: shape: {tuple(shape)} came, (n_out, n_in, ...) is wanted')
     n = math.prod(shape)*seeds
     if n < 2000: raise ValueError(f'check_stats: shape, seeds: {n} numbers are too few, 2000 are wanted')
     w, sizes = _draws(init, shape, seeds), _fans(shape)
@@ -1062,9 +1059,9 @@ def check_stats(
     mean, found, std = w.mean().item(), w.std().item(), gain/math.sqrt(sizes[fan])
     if abs(mean) > 5*found/math.sqrt(n):
         raise CheckError(f'mean {mean:.4g} came over {seeds} seeds, 0 was wanted (std {found:.4g})',
-                         [Cause('mean', 'is the interval symmetric about 0?')])
+                         [Cause('mean', 'is the interval symmetric about 0?' if distribution == 'uniform' else 'is there a shift, or an absolute value?')])
     flat = ((w - mean)/found).pow(4).mean().item()
-    close = lambda a: abs(found/a - 1) < 5*math.sqrt((flat - 1)/(4*n))
+    close = lambda a: abs(found/a - 1) < 5*math.sqrt(max(flat - 1, 1e-6)/(4*n))
     causes = _distribution_causes(flat, n, distribution) + _std_causes(close, gain, fan, sizes)
     if not causes and close(std): return mean, found
     raise CheckError(f'std {found:.4g} came over {seeds} seeds, {std:.4g} was wanted', causes or [Cause('', 'no cause that is known here fits')])

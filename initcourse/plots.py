@@ -29,11 +29,12 @@ def house_style():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
         set_matplotlib_formats('retina')
 
-# %% ../nbs/90_plots.ipynb #319e222a
+# %% ../nbs/90_plots.ipynb #c0232498
 def _labelled(ax, d):
     "Has axis 'x' or 'y' of a panel a label? An inner panel without tick labels may have it on a panel that shares the axis."
     axis, label = getattr(ax, f'{d}axis'), f'get_{d}label'
-    inner = not axis.get_tick_params().get('labelbottom' if d == 'x' else 'labelleft', True)
+    ticks = axis.get_tick_params()
+    inner = not ticks.get('labelbottom' if d == 'x' else 'labelleft', ticks.get('labelleft', True))      # older matplotlib says left of both
     panels = getattr(ax, f'get_shared_{d}_axes')().get_siblings(ax) if inner else [ax]
     return not axis.get_visible() or any(getattr(o, label)() for o in panels)
 

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #8fa25be5
-import math
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #7cd60d4d
+import math, sys
 import torch
 import torch.nn.functional as F
 from ..exercises import call, checks, question
@@ -26,6 +26,25 @@ def _finite(res, what, causes=()):
     if isinstance(res, torch.Tensor) and not (ok := res.isfinite()).all():
         raise CheckError(f'{what}: {int((~ok).sum())} of {res.numel()} numbers are inf or nan', causes or
                          [Cause('overflow', 'an exponential has become inf or 0 on the way; with smaller logits the values are right')])
+
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #bed58ff9
+_BUILT = {'logsumexp', 'special_logsumexp', 'logcumsumexp', 'logaddexp', 'logaddexp2', 'log_softmax', 'special_log_softmax', 'logsigmoid', 'log_sigmoid',
+          'softplus', 'cross_entropy', 'cross_entropy_loss', 'nll_loss', 'binary_cross_entropy', 'binary_cross_entropy_with_logits'}
+
+def _by_hand(f, *args, but=()):
+    "Raises if `f` calls what the exercises build, or autograd"
+    found = []
+    def look(frame, event, arg):
+        where = frame.f_globals.get('__name__') or ''
+        name = getattr(arg, '__name__', '') if event == 'c_call' else frame.f_code.co_name if event == 'call' and where.startswith('torch') else ''
+        if name in _BUILT and name not in but: found.append(('forbidden', name, 'that is what you build here; which functions are yours to use stands at the top'))
+        if event == 'call' and where == 'torch.autograd' and name in ('grad', 'backward'):
+            found.append(('autograd', 'autograd', 'the gradient is wanted by hand, as a formula'))
+    old = sys.getprofile()
+    sys.setprofile(look)
+    try: call(f, *args)
+    finally: sys.setprofile(old)
+    for cause,name,text in found[:1]: raise CheckError(f'the numbers are right, but they come from {name}', [Cause(cause, text)])
 
 # %% ../../nbs/solutions/04_cross_entropy.ipynb #602acbe3
 def _gradient(res, right, what, known, given, again):
@@ -48,7 +67,7 @@ _SHIFTS = {'overflow': (lambda x: 0,
            'absolute': (lambda x: x.abs().amax(1, keepdim=True),
            'the largest *absolute* value was subtracted; in rows of negative logits that moves everything further down')}
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #4f8cd980
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #a8b575f2
 @checks('04.1')
 def _logsumexp(logsumexp):
     "Five rows of ordinary size, then rows near 1000, near -1000, and wide ones, in float32"
@@ -79,12 +98,13 @@ def _logsumexp(logsumexp):
                          [Cause('clamped', 'something was cut off or a small number added, so that nothing overflows; that changes the result, and '
                          'there its gradient is 0 or wrong')])
     check_close(res, big.double().logsumexp(1), 'logits near 1000 and -1000', rtol=1e-5)
+    _by_hand(logsumexp, x)
     return 'Its slope in a logit is the softmax: try torch.autograd.grad on it.'
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #84f1601e
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #95483ac2
 @checks('04.2')
 def _binary(binary, binary_grad):
-    "Thirteen logits of ordinary size, then eight of 200 and more, in float32"
+    "Thirteen logits of ordinary size, then twelve of 200 and more, in float32"
     z, t = _normal(13, scale=2.), (torch.arange(13) % 3 == 0).double()
     p = z.sigmoid()
     right = F.softplus(z) - t*z
@@ -102,18 +122,19 @@ def _binary(binary, binary_grad):
         ('slope', 'multiplied by the slope of the sigmoid once too often: that is the gradient of half the squared error of p', (p - t)*p*(1 - p)),
         ('by p', 'this is the derivative by p; by z it must be multiplied by the slope of the sigmoid', (p - t)/(p*(1 - p))),
         ('averaged', 'divided by n: one derivative for each image is wanted, of its own loss', (p - t)/13)])
-    z, t = torch.tensor([200., 500., -200., -500.]*2), torch.tensor([0.]*4 + [1.]*4)
+    z, t = torch.tensor([200., 500., 1000., -200., -500., -1000.]*2), torch.tensor([0.]*6 + [1.]*6)
     for f,want,what in ((binary, F.softplus(z) - t*z, 'loss'), (binary_grad, z.sigmoid() - t, 'gradient')):
         res = call(f, z, t)
-        _finite(res, f'{what} for logits of 200 and 500')
+        _finite(res, f'{what} for logits of 200, 500 and 1000')
         if not torch.allclose(res.double(), want.double(), rtol=1e-5, atol=1e-6):
             i = (res - want).abs().argmax().item()
             raise CheckError(f'{what} for the logit {z[i]:g} and the label {t[i]:g}: {res[i]:.6g} came, {want[i]:.6g} is wanted', [
                 Cause('clamped', 'finite, but wrong: a small number is added to a probability, or a logarithm is cut off; that hides how wrong a '
                 'certain net is')])
+    for f in (binary, binary_grad): _by_hand(f, z, t)
     return 'p - t once more: the gradient of cross-entropy, of class 1.'
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #aa9a1445
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #f28ab9a1
 @checks('04.3')
 def _smooth(smooth_grad):
     "Seven rows of eleven classes, a fifth of the target spread"
@@ -133,12 +154,14 @@ def _smooth(smooth_grad):
                 ('wrong axis', 'the softmax runs over the rows (axis 0), not over the classes', z.softmax(0) - soft),
                 ('exchanged', 'eps and 1 - eps are exchanged', p - eps*y - (1 - eps)/c)]
     known = [(k, text, v*up/n) for k,text,v in mistakes] + [('upstream', 'the upstream gradient is dropped', (p - soft)/n),
-            ('averaged', 'divided by the number of entries; the mean runs over the n rows alone', (p - soft)*up/n/c)]
+            ('averaged', 'divided by the number of entries; the mean runs over the n rows alone', (p - soft)*up/n/c),
+            ('upstream twice', 'the upstream gradient is multiplied in twice', (p - soft)*up*up/n)]
     def again(): check_grads(lambda z, t: F.cross_entropy(z, t, label_smoothing=eps), lambda g, z, t: (smooth_grad(z, t, eps, g), None), z, t,
             names='logits targ')
     _gradient(res, (p - soft)*up/n, 'gradient of the logits', known, {'up': up}, again)
     big = torch.tensor([[1000., 0, -1000], [-1000, -1001, -1003]])
     _finite(call(smooth_grad, big, torch.tensor([0, 2]), eps, torch.tensor(1.)), 'logits near 1000 and -1000')
+    _by_hand(smooth_grad, z, t, eps, up)
     return 'With eps = 0 it is (p - y)/n, with eps = 1 no label is left in it.'
 
 # %% ../../nbs/solutions/04_cross_entropy.ipynb #51b93abc
@@ -147,7 +170,25 @@ def _focal_loss(z, t, gamma):
     logq = z.log_softmax(1)[range(len(t)), t]
     return -((1 - logq.exp())**gamma*logq).mean()
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #2e77ce0e
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #ea93d917
+def _focal_ends(focal_grad):
+    "Rows in which the right class is far ahead or far behind, in float32"
+    for gap in (20., 200., -20., -200.):
+        z, t = torch.tensor([[0., gap, -1, .5]]), torch.tensor([1])
+        logq, p = z.double().log_softmax(1)[0, 1], z.double().softmax(1)
+        u = p[0, [0, 2, 3]].sum()                                          # 1 - q, to all digits
+        for gamma in (0., 1., 2.5):
+            res = call(focal_grad, z, t, gamma, torch.tensor(1.))
+            said = f'the right class is {abs(gap):g} {"ahead" if gap > 0 else "behind"}, gamma = {gamma:g}, float32'
+            text = '1 - q is 0 here, and its power with a negative exponent inf: the part that comes by way of the weight is 0 times inf' if gap > 0 else \
+                   'q is 0 here, and its logarithm -inf: log q wants to be taken from the logits, not from q'
+            _finite(res, said, [Cause('certain' if gap > 0 else 'log of 0', text)])
+            right = (p - F.one_hot(t, 4))*(u**gamma - gamma*logq.exp()*u**max(gamma - 1, 0)*logq)
+            if not isinstance(res, torch.Tensor) or res.shape != z.shape or not (res.double() - right).abs().max() < 1e-5:
+                raise CheckError(f'{said}: {res.flatten().tolist()} came, about {right.flatten().tolist()} is wanted', [
+                    Cause('cut off', 'finite, but wrong: was a small number added, or something clamped?')])
+
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #4d90219d
 @checks('04.4')
 def _focal(focal_grad):
     "Seven rows of eleven classes, gamma 2.5, 1 and 0"
@@ -171,13 +212,15 @@ def _focal(focal_grad):
     mistakes.append(('each class', 'each column is weighted with its own p; the weight of a row is made of the q of its right class', (1 - p)**gamma))
     known = [(k, text, (v*(p - y) if v is not None else ((-w + -turn)/q).expand(7, 11))*up/n) for k,text,v in mistakes] + [
         ('right class only', 'only the column of the right class has a gradient; the other logits change q too', right*y),
-        ('upstream', 'the upstream gradient is dropped', right/up)]
+        ('upstream', 'the upstream gradient is dropped', right/up), ('upstream twice', 'the upstream gradient is multiplied in twice', right*up)]
     def again(): check_grads(lambda z, t: _focal_loss(z, t, gamma), lambda g, z, t: (focal_grad(z, t, gamma, g), None), z, t, names='logits targ')
     _gradient(res, right, 'gradient of the logits, gamma = 2.5', known, {'q': q, 'up': up}, again)
     for gamma in (1., 0.):
         w, turn = (1 - q)**gamma, -gamma*q*(1 - q)**(gamma - 1)*logq
         _gradient(call(focal_grad, z, t, gamma, up), (w + turn)*(p - y)*up/n, f'gradient of the logits, gamma = {gamma:g}', [
             ('gamma fixed', 'it is right for gamma = 2.5, and not for others', right)], {}, again)
+    _focal_ends(focal_grad)
+    _by_hand(focal_grad, z, t, 2.5, up, but=('log_softmax', 'special_log_softmax'))
     return 'The direction is still p - y; only its length is another.'
 
 # %% ../../nbs/solutions/04_cross_entropy.ipynb #86043b4a
@@ -187,11 +230,28 @@ def _exact(z, t):
     others = z.clone().scatter_(1, t[:, None], -math.inf).logsumexp(1) - z.gather(1, t[:, None])[:, 0]
     return torch.where(others > 30, others, others.exp().log1p())
 
-# %% ../../nbs/solutions/04_cross_entropy.ipynb #0db34404
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #16440df5
+def _middle(z, t, res, right, what):
+    "Raises about rows with losses between .1 and .00001"
+    if not isinstance(res, torch.Tensor) or res.shape != right.shape: check_close(res, right, what)
+    off, others = (res.double()/right - 1).abs(), right.expm1()
+    i = off.nan_to_num(nan=math.inf).argmax().item()
+    linear = ((res.double()/others - 1).abs() < 1e-5) & (off > 1e-4)
+    causes = [Cause('approximated', f'for losses below {right[linear].max():.2g} the sum of the other exponentials is taken for its log1p: that is right only in the limit')] \
+        if linear.any() and linear[off > 1e-4].all() else [Cause('rounded', 'few digits are left of small losses: somewhere the 1 of the largest term is added to '
+            'something small, or was added and subtracted again')] if (off[-5:] > 1e-4).any() and not (off[:9] > 1e-4).any() else [
+            Cause('switched', 'two formulas with a switch between them: on the one side of it digits are lost, on the other the sum of the other '
+            'exponentials is taken for its log1p')] if linear.any() and not (off[-5:] > 1e-4).any() else []
+    raise CheckError(f'{what}: {int((off > 1e-4).sum())} of {len(off)} are off by more than .0001 of their size; worst: {res[i].item():.6g} came, '
+                     f'{right[i].item():.6g} is wanted', causes)
+
+# %% ../../nbs/solutions/04_cross_entropy.ipynb #5a109a4f
 @checks('04.5')
 def _precise(precise):
-    "Ordinary rows, ties, targets that are not the largest, then rows whose loss is tiny"
-    def run(rows, targ, what, scale_each=False):
+    "Ordinary rows, ties, targets that are not the largest, then rows whose loss is small, then tiny"
+    z = t = None
+    def run(rows, targ, what):
+        nonlocal z, t
         z, t = torch.tensor(rows), torch.tensor(targ)
         res, right = call(precise, z, t), _exact(z, t)
         if not isinstance(res, torch.Tensor) or res.shape != right.shape or not torch.allclose(res.double(), right, rtol=1e-4,
@@ -212,6 +272,8 @@ def _precise(precise):
             m - zt + (without + 1).log1p())])
         i = (res.double()/right - 1).abs().argmax().item()
         raise CheckError(f'{what}: {res[i]:.6g} came for row {i}, {right[i]:.6g} is wanted')
+    between = torch.linspace(2.4, 11.5, 61)                                # losses from .087 to 1e-5
+    if (bad := run([[0., g, -3.] for g in between.tolist()], [1]*61, 'losses between .1 and .00001')): _middle(*bad)
     for gap in (20., 40., 80.):
         if not (bad := run([[gap, 0., 0., -1., -2.], [-3., gap - 3, -2., -3., -4.]], [0, 1], f'largest logit {gap:g} above the next')): continue
         z, t, res, right, what = bad
@@ -224,6 +286,7 @@ def _precise(precise):
         _finite(bad[2], bad[4], [Cause('largest',
                 'the term that is left out is that of the target; where the target is far below the largest logit, the other exponentials overflow')])
         check_close(bad[2], bad[3], bad[4], rtol=1e-4)
+    _by_hand(precise, z, t)
     return 'Four digits, down to the smallest numbers that float32 has.'
 
 # %% ../../nbs/solutions/04_cross_entropy.ipynb #bd98d7ea

@@ -5,88 +5,192 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/solutions/00_data.ipynb #2e4a637a
+# %% ../../nbs/solutions/00_data.ipynb #90efa955
+import numbers
 import torch
 from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError
 
-# %% ../../nbs/solutions/00_data.ipynb #189ee245
+# %% ../../nbs/solutions/00_data.ipynb #c3c668cb
 def _wrong(message, candidates):
     "Raises with those causes whose test holds; `candidates`: (name, sentence, whether it holds)"
     raise CheckError(message, [Cause(name, text) for name,text,holds in candidates if holds])
 
+def _number(o):
+    "A number of Python out of a tensor or an array that holds one; anything else as it is"
+    return o.item() if hasattr(o, 'item') and getattr(o, 'shape', None) in ((), (1,)) else o
+
 def _pair(res, what):
     "Two whole numbers out of what a function returned"
+    if getattr(res, 'shape', None) == (2,): res = res.tolist()
     if not isinstance(res, (tuple, list)) or len(res) != 2: _wrong(f'{type(res).__name__} came, a pair is wanted: {what}',
             [('no pair', 'return two things, with a comma', True)])
-    res = [o.item() if isinstance(o, torch.Tensor) and o.numel() == 1 else o for o in res]
+    res = [_number(o) for o in res]
     for o in res:
-        if isinstance(o, bool) or not isinstance(o, (int, float)) or o != int(o):
+        if isinstance(o, bool) or not isinstance(o, numbers.Real) or o != o or abs(o) == float('inf') or o != int(o):
             _wrong(f'a pair with {o!r} came, whole numbers are wanted: {what}', [('no index', 'a value came where a position or a count is wanted',
                     True)])
     return tuple(int(o) for o in res)
 
-# %% ../../nbs/solutions/00_data.ipynb #2b8fbd4b
+def _first_wrong(came, right):
+    "Position of the first pair that is wrong; None if all are right"
+    return next((i for i,(a,b) in enumerate(zip(came, right)) if a != b), None)
+
+# %% ../../nbs/solutions/00_data.ipynb #79fa36be
+def _images():
+    "Six sets of images: rows with nearly the same amount of ink, some with much paper and dark strokes, some grey all over"
+    gen, res = torch.Generator().manual_seed(0), []
+    for n,n_in in ((7, 11), (23, 13), (31, 11), (13, 29), (11, 17), (29, 13)):
+        powers, paper = torch.rand(n, 1, generator=gen)*2 + .3, torch.rand(n, 1, generator=gen)*.5
+        x = torch.rand(n, n_in, generator=gen)**powers*(torch.rand(n, n_in, generator=gen) > paper) + 1e-6
+        x = x*(x > 1e-5)*(.2 + .05*torch.rand(n, 1, generator=gen))/x.mean(1, keepdim=True)
+        res.append(x.clamp(max=1))
+    return res
+
+_MEASURES = [
+    ('one pixel', 'these are the images with the darkest and the lightest single pixel; ink is the sum over all pixels of an image',
+     lambda x: (x.amax(1), x.amin(1))),
+    ('squares', 'these are right for the sum of the *squares*; the ink of an image is the plain sum', lambda x: x.square().sum(1)),
+    ('inked pixels', 'these are right for the mean over the pixels that have ink; an image with a few dark strokes has little ink in all',
+     lambda x: x.sum(1)/(x > 0).sum(1).clamp(min=1)),
+    ('median', 'these are right for the median pixel; ink is the sum over all pixels', lambda x: x.median(1).values),
+    ('spread', 'these are right for the std of each image; ink is the sum', lambda x: x.std(1)),
+    *[('counted', f'these are right for the number of pixels above a threshold near {t:g}; a pixel counts with its value', lambda x, t=t: (x > t).sum(1))
+      for t in (0, .1, .2, .25, .3, .4, .5, .6, .7, .75, .8, .9)],
+    *[('part', f'these are right for the first {k} pixel{"s" if k > 1 else ""} of each image; all of its pixels count', lambda x, k=k: x[:, :k].sum(1))
+      for k in range(1, 11)],
+    ('part', 'the first pixel of each image is left out', lambda x: x[:, 1:].sum(1)),
+    ('part', 'the last pixel of each image is left out', lambda x: x[:, :-1].sum(1))]
+
+def _extreme_in(measure, x, res):
+    "Whether the two indices are those of the largest and of the smallest of what `measure` gives"
+    a, b = m if isinstance(m := measure(x), tuple) else (m, m)
+    (i, j), n = res, len(x)
+    return 0 <= i < n and 0 <= j < n and bool(a[i] == a.max()) and bool(b[j] == b.min())
+
+# %% ../../nbs/solutions/00_data.ipynb #9baa7a35
 @checks('00.1')
 def _extremes(extremes):
-    "Seven images of eleven pixels, in which each plausible mistake leads to another pair"
-    x = torch.rand(7, 11, generator=torch.Generator().manual_seed(0))*.5 + .1
-    x[2], x[4], x[1, 3], x[5, 8] = .62, .08, .99, .01
-    right, res = (2, 4), _pair(call(extremes, x), 'the index of the image with the most ink, and of that with the least')
-    if res == right: return 'Which digits are they, on the real data? Look at them.'
-    _wrong(f'of seven images {res} came, {right} is wanted', [
-        ('swapped', 'these are the right two, in the wrong order', res == right[::-1]),
-        ('one pixel', 'these are the images with the darkest and the lightest single pixel; ink is the sum over all pixels of an image',
-        res == (1, 5)),
+    "Six sets of images; a cause must explain all six answers"
+    xs = _images()
+    came = [_pair(call(extremes, x), 'the index of the image with the most ink, and of that with the least') for x in xs]
+    right = [(int(x.sum(1).argmax()), int(x.sum(1).argmin())) for x in xs]
+    if (k := _first_wrong(came, right)) is None: return 'Which digits are they, on the real data? Look at them.'
+    everywhere = lambda f: all(tuple(map(int, f(x, r))) == c for x,r,c in zip(xs, right, came))
+    found = [
+        ('swapped', 'these are the right two, in the wrong order', everywhere(lambda x, r: r[::-1])),
+        ('counted from 1', 'these are the right two, counted from 1; the first image has the index 0', everywhere(lambda x, r: (r[0] + 1, r[1] + 1))),
+        ('one of them', 'one and the same number came twice', all(a == b for a,b in came)),
         ('flattened', 'these are positions in the flattened array, of single pixels; reduce over the pixels of each image first',
-        res == (1*11 + 3, 5*11 + 8)),
-        ('pixels', 'these are pixels, not images: the sum ran over axis 0, the images', res == (x.sum(0).argmax(), x.sum(0).argmin()))])
+         all(max(c) < x.numel() and min(c) >= 0 and x.flatten()[list(c)].tolist() == [x.max(), x.min()] for x,c in zip(xs, came))),
+        ('pixels', 'these are pixels, not images: the sum ran over axis 0, the images', everywhere(lambda x, r: (x.sum(0).argmax(), x.sum(0).argmin())))]
+    measured = {n: (n, text, True) for n,text,f in _MEASURES if all(_extreme_in(f, x, c) for x,c in zip(xs, came))}
+    shape = tuple(xs[k].shape)
+    _wrong(f'of {shape[0]} images of {shape[1]} pixels {came[k]} came, {right[k]} is wanted', [*found, *measured.values()])
 
-# %% ../../nbs/solutions/00_data.ipynb #eff4b6f4
+# %% ../../nbs/solutions/00_data.ipynb #3d81f7d0
+def _pairs_of_sets():
+    "Five pairs (training, validation): with positions that are paper everywhere, or but for one faint entry"
+    gen, res = torch.Generator().manual_seed(0), []
+    for n,m,n_in,paper in ((7, 5, 23, 6), (11, 7, 29, 9), (5, 13, 31, 11), (13, 11, 37, 8), (17, 7, 19, 5)):
+        x, v = ((torch.rand(k, n_in, generator=gen) > .5)*torch.rand(k, n_in, generator=gen) for k in (n, m))
+        order = torch.randperm(n_in, generator=gen)
+        never, faint, strong = order[:paper], order[paper:paper + 4], order[paper + 4:]
+        x[:, never], x[0, strong], x[:, faint] = 0, .5, 0
+        x[-1, faint] = torch.tensor([1e-5, .005, .05, .2])
+        v[:, never[:2]], v[:, never[2]], v[:, strong[:4]] = 0, .5, 0        # never used; in all of validation; only in training
+        v[:, never[3:5]] = 0
+        v[1, never[3:5]] = torch.tensor([1e-5, .05])
+        res.append((x, v))
+    return res
+
+# %% ../../nbs/solutions/00_data.ipynb #4fe66a9c
+_BLANK = lambda x: (x == 0).all(0)
+_FIRST = [
+    ('entries', 'the first number counts entries that are 0, not positions that are 0 in all images', lambda x, v: (x == 0).sum()),
+    ('any', 'the first number counts positions that are paper in *some* image', lambda x, v: (x == 0).any(0).sum()),
+    ('images', 'the first number counts images, not positions: the reduction ran over axis 1', lambda x, v: (x == 0).all(1).sum()),
+    ('complement', 'the first number counts the positions that are used, not those that never are', lambda x, v: (~_BLANK(x)).sum()),
+    *[('nearly paper', 'the first number counts positions that are below some threshold everywhere; a faint trace of ink is ink: exactly 0 is asked for',
+       lambda x, v, t=t: (x < t).all(0).sum()) for t in (.5, .3, .25, .1, .01, 1e-3, 1e-4)]]
+_SECOND = [
+    ('not among them', 'the second number counts all positions with ink in validation, also those that training uses',
+     lambda x, v: (v > 0).any(0).sum()),
+    ('all of validation', 'the second number counts positions with ink in *all* validation images', lambda x, v: (_BLANK(x) & (v > 0).all(0)).sum()),
+    ('entries of validation', 'the second number counts entries, not positions', lambda x, v: (v[:, _BLANK(x)] > 0).sum()),
+    ('images of validation', 'the second number counts images with ink in such a position, not the positions',
+     lambda x, v: (v[:, _BLANK(x)] > 0).any(1).sum()),
+    ('paper in both', 'the second number counts positions that are paper in validation, too; asked for are those with ink there',
+     lambda x, v: (_BLANK(x) & _BLANK(v)).sum()),
+    ('difference', 'the second number is a difference of two counts; positions that only validation leaves out spoil it: look at each position',
+     lambda x, v: _BLANK(x).sum() - _BLANK(v).sum()),
+    ('difference', 'the second number is a difference of two counts; positions that only validation leaves out spoil it: look at each position',
+     lambda x, v: (_BLANK(x).sum() - _BLANK(v).sum()).abs()),
+    ('paper in validation', 'the second number counts the positions that are paper in all of validation', lambda x, v: _BLANK(v).sum()),
+    *[('faint ink', 'the second number counts only ink above some threshold; a faint trace of ink is ink',
+       lambda x, v, t=t: (_BLANK(x) & (v > t).any(0)).sum()) for t in (.5, .3, .25, .1, .01, 1e-3, 1e-4)]]
+
+# %% ../../nbs/solutions/00_data.ipynb #598ae464
 @checks('00.2')
 def _never(never):
-    "Seven and five images of thirteen pixels; four pixels are never used, three of those are in validation"
-    gen = torch.Generator().manual_seed(0)
-    x = (torch.rand(7, 13, generator=gen) > .4)*torch.rand(7, 13, generator=gen)
-    v = (torch.rand(5, 13, generator=gen) > .4)*torch.rand(5, 13, generator=gen)
-    x[:, [1, 4, 6, 9]], v[:, [1, 4, 6]], v[:, 9], v[:, 11] = 0, .5, 0, 0
-    x[0, [0, 2, 3, 5, 7, 8, 10, 11, 12]] = .5
-    v[0, 1] = 0
-    right = (4, 3)
-    a, b = res = _pair(call(never, x, v), 'positions that are always paper, and those among them with ink in validation')
-    if res == right: return 'On MNIST there are 67, and none of them is used in validation either.'
-    _wrong(f'for 4 positions that are always paper, 3 of which have ink in validation, {res} came', [
-        ('entries', 'the first number counts entries that are 0, not positions that are 0 in all images', a == (x == 0).sum()),
-        ('any', 'the first number counts positions that are paper in *some* image', a == (x == 0).any(0).sum()),
-        ('images', 'the first number counts images, not positions: the reduction ran over axis 1', a == (x == 0).all(1).sum()),
-        ('not among them', 'the second number counts all positions with ink in validation, also those that training uses',
-        a == 4 and b == (v > 0).any(0).sum()),
-        ('all of validation', 'the second number counts positions with ink in *all* validation images',
-        a == 4 and b == ((x == 0).all(0) & (v > 0).all(0)).sum()),
-        ('entries of validation', 'the second number counts entries, not positions', a == 4 and b == (v[:, (x == 0).all(0)] > 0).sum())])
+    "Five pairs of sets; a cause must explain all five answers"
+    sets = _pairs_of_sets()
+    right_of = lambda x, v: (int(_BLANK(x).sum()), int((_BLANK(x) & (v > 0).any(0)).sum()))
+    came = [_pair(call(never, x, v), 'positions that are always paper, and those among them with ink in validation') for x,v in sets]
+    right = [right_of(*s) for s in sets]
+    if (k := _first_wrong(came, right)) is None: return 'On MNIST there are 67, and none of them is used in validation either.'
+    everywhere = lambda f: all(tuple(map(int, f(*s, r))) == c for s,r,c in zip(sets, right, came))
+    found = {n: (n, text, True) for n,text,f in _FIRST if all(c[0] == int(f(*s)) for s,c in zip(sets, came))}
+    if all(c[0] == r[0] for c,r in zip(came, right)):
+        found |= {n: (n, text, True) for n,text,f in _SECOND if all(c[1] == int(f(*s)) for s,c in zip(sets, came))}
+    if everywhere(lambda x, v, r: r[::-1]): found = {'swapped': ('swapped', 'these are the right two numbers, in the wrong order', True)}
+    if everywhere(lambda x, v, r: right_of(v, x)):
+        found = {'sets exchanged': ('sets exchanged', 'training and validation are exchanged: the first argument is the training set', True)}
+    (x, v), (a, b) = sets[k], right[k]
+    _wrong(f'for {len(x)} and {len(v)} images, {a} positions that are always paper, {b} of which have ink in validation, {came[k]} came',
+            found.values())
 
-# %% ../../nbs/solutions/00_data.ipynb #efc5bfe6
+# %% ../../nbs/solutions/00_data.ipynb #74e9f72a
 @checks('00.3')
 def _in_groups(in_groups):
     "Seventeen images in groups of five; the last group has two"
     x = torch.rand(17, 7, generator=torch.Generator().manual_seed(0)) + torch.arange(17)[:, None]/5
-    norm = lambda t: (t - t.mean())/t.std()
-    right = torch.cat([norm(g) for g in x.split(5)])
+    same = lambda a, b: torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5)
+    right = torch.cat([(g - g.mean())/g.std() for g in x.split(5)])
     res = call(in_groups, x, 5)
     if not isinstance(res, torch.Tensor) or res.shape != right.shape:
         came = tuple(res.shape) if isinstance(res, torch.Tensor) else type(res).__name__
         _wrong(f'{came} came, a tensor {tuple(right.shape)} is wanted', [
             ('last group', 'the last, smaller group is missing', isinstance(res, torch.Tensor) and res.shape == (15, 7)),
             ('not joined', 'a list of groups came; torch.cat joins them', isinstance(res, (list, tuple)))])
-    same = lambda want: torch.allclose(res, want, rtol=1e-4, atol=1e-5)
-    if same(right): return 'Try it on the validation images in random order, with the model of the lesson: how many answers change?'
-    _wrong('the shape is right, the values are not', [
-        ('whole', 'all rows were normalized together, with one mean and std', same(norm(x))),
-        ('each image', 'each image was normalized by itself', same((x - x.mean(1, keepdim=True))/x.std(1, keepdim=True))),
+    if same(res, right): return 'Try it on the validation images in random order, with the model of the lesson: how many answers change?'
+    _wrong('the shape is right, the values are not', [(n, text, same(res, want)) for n,text,want in _groups_mistaken(x)] + [
         ('each pixel', 'within a group each pixel position got a mean and std of its own; one pair per group is wanted',
-         torch.allclose(res[:15], torch.cat([(g - g.mean(0))/g.std(0) for g in x[:15].split(5)]), rtol=1e-4, atol=1e-5)),
-        ('first group', 'all groups were normalized with the numbers of the first', same((x - x[:5].mean())/x[:5].std())),
-        ('not divided', 'the mean was subtracted, but nothing divided', same(torch.cat([g - g.mean() for g in x.split(5)])))])
+         same(res[:15], torch.cat([(g - g.mean(0))/g.std(0) for g in x[:15].split(5)])))])
+
+def _groups_mistaken(x):
+    "What known mistakes give: (name, sentence, tensor)"
+    joined = lambda f: torch.cat([f(g) for g in x.split(5)])
+    whole, head, last, before = x.std(), x[:5], x[15:], x[10:15]
+    padded = torch.cat([last, torch.zeros(3, 7)])
+    return [('whole', 'all rows were normalized together, with one mean and std', (x - x.mean())/whole),
+            ('whole std', 'each group lost its own mean, but was divided by the std of all rows', joined(lambda g: (g - g.mean())/whole)),
+            ('whole mean', 'each group was divided by its own std, but lost the mean of all rows', joined(lambda g: (g - x.mean())/g.std())),
+            ('each image', 'each image was normalized by itself', (x - x.mean(1, keepdim=True))/x.std(1, keepdim=True)),
+            ('first group', 'all groups were normalized with the numbers of the first', (x - head.mean())/head.std()),
+            ('not divided', 'the mean was subtracted, but nothing divided', joined(lambda g: g - g.mean())),
+            ('not subtracted', 'each group was divided by its std, but its mean not subtracted', joined(lambda g: g/g.std())),
+            ('variance', 'each group was divided by its variance, not by its std', joined(lambda g: (g - g.mean())/g.var())),
+            ('divisor', 'the std divides by the number n of entries; that of `stats` divides by n - 1',
+             joined(lambda g: (g - g.mean())/g.std(unbiased=False))),
+            *[('number of groups', 'the rows were cut into *about* equal groups: `chunk` takes the number of groups, `split` their size',
+               torch.cat([(g - g.mean())/g.std() for g in gs])) for gs in (x.chunk(5), x.tensor_split(5))],
+            *[('eps', f'something like {e:g} was added to the std or to the variance; nothing is to be added', joined(f)) for e in (1e-3, 1e-2, .1)
+              for f in (lambda g, e=e: (g - g.mean())/(g.std() + e), lambda g, e=e: (g - g.mean())/(g.var() + e).sqrt())],
+            ('padding', 'the last group was filled up with zeros before its numbers were taken',
+             torch.cat([joined(lambda g: (g - g.mean())/g.std())[:15], (last - padded.mean())/padded.std()])),
+            ('previous', 'the last, smaller group was normalized with the numbers of the group before',
+             torch.cat([joined(lambda g: (g - g.mean())/g.std())[:15], (last - before.mean())/before.std()]))]
 
 # %% ../../nbs/solutions/00_data.ipynb #e910ae93
 def _always_paper():

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #6e04ed22
-import copy, math, warnings
+# %% ../../nbs/solutions/11_lsuv.ipynb #586a1e7d
+import copy, math, numbers, sys, warnings
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError, check_close
 from ..hooks import ConvLayer, get_cnn, is_lin_layer
@@ -36,7 +37,7 @@ def _wrong(message, *candidates):
 
 def _near(a, b, rtol=1e-4): return abs(float(a) - float(b)) <= rtol*abs(float(b))
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #efcef88f
+# %% ../../nbs/solutions/11_lsuv.ipynb #fcbb0c62
 def _one_division(name, layer, x, w0, b0, before, out):
     "Raises, with the causes that fit, about a layer that had weight w0 and bias b0 and puts out something else than wanted"
     s, std = before.std(), out.std()
@@ -52,6 +53,8 @@ def _one_division(name, layer, x, w0, b0, before, out):
             f'a number only if both are', scaled and not _near(scale_w, 1) and torch.equal(b, b0)),
         ('measured twice', 'the bias is divided by another std than the weight: by that of the output after the weight was changed',
             scaled and _near(scale_w, 1/s) and _near(scale_b, 1/half)),
+        ('n', 'this is divided by a std that divides by n; torch.std divides by n - 1', _near(scale_w, 1/before.std(correction=0)) and _near(scale_b,
+            scale_w)),
         ('shifted', 'the scale is right, but the output is shifted too', _near(std, 1) and (out - before/s).std() < 1e-3
             and (out - before/s).abs().max() > 1e-3),
         ('weight left', 'the bias is divided, the weight is as before', _near(scale_w, 1) and not _near(scale_b, 1)),
@@ -148,7 +151,18 @@ def _branches(stream, x):
         x = x + out
     return x.square().mean().sqrt().item(), torch.tensor(stds), first
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #65eedff7
+# %% ../../nbs/solutions/11_lsuv.ipynb #0a2f4ece
+def _by_hand(stream, start, x):
+    "Are all its last layers those of one LSUV of `start`, multiplied by one number?"
+    lsuv_(start, x)
+    factors = []
+    for a,b in zip(stream.blocks, start.blocks):
+        w, w0 = a[2].weight.detach(), b[2].weight.detach()
+        factors.append(((w*w0).sum()/(w0*w0).sum()).item())
+        if not torch.allclose(w, w0*factors[-1], rtol=1e-3, atol=1e-6): return False
+    return factors[0] > 1e-6 and all(_near(f, factors[0], 1e-3) for f in factors) and not _near(factors[0], 1, 1e-3)
+
+# %% ../../nbs/solutions/11_lsuv.ipynb #df5e1f51
 @checks('11.3')
 def _calm(calm_):
     "Streams of 50 and of 20 blocks, to end at the root of 2, at 1.2 and at 2"
@@ -158,7 +172,8 @@ def _calm(calm_):
         before = stream.blocks[-1][2].weight.detach().clone()
         call(calm_, stream, x, end, inplace=True)
         rms, stds, first = _branches(stream, x)
-        found.append((depth, end, rms, stds, first, torch.equal(before, stream.blocks[-1][2].weight)))
+        hand = _by_hand(stream, _filled(_Stream(depth=depth), seed, .1), x)
+        found.append((depth, end, rms, stds, first, torch.equal(before, stream.blocks[-1][2].weight), hand))
     say = lambda f: (f'a stream of {f[0]} blocks ends with RMS {f[2]:.4g}, {f[1]:.4g} is wanted; its branches have std {f[3].min():.3g} to '
         f'{f[3].max():.3g}')
     bad = [f for f in found if not abs(f[2]/f[1] - 1) < .08]
@@ -182,9 +197,11 @@ def _calm(calm_):
             like(lambda d, e: e/d**.5)),
         ('no root', 'the branches have the mean square that is wanted as their std: is a root missing?', like(lambda d, e: (e*e - 1)/d)),
         ('not squared', 'here the branches share end - 1; it must be end^2 - 1, for mean squares add up', like(lambda d, e: ((e - 1)/d)**.5)),
-        ('uneven', 'the branches have no equal shares', bool(uneven)))
+        ('by hand', 'the last layers are those of the first call, all multiplied by one number. With smaller branches the stream grows less, so less '
+            'comes into the later ones than they were measured with: lsuv_ must measure them again', bool(bad or uneven) and all(f[6] for f in found)),
+        ('uneven', 'the branches have no equal shares', bool(uneven) and not all(f[6] for f in found)))
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #d13c0b40
+# %% ../../nbs/solutions/11_lsuv.ipynb #1ba1359e
 class _Stop(Exception): pass
 
 class _Net(nn.Module):
@@ -222,9 +239,14 @@ class _Shared(_Net):
 
 _LAYERS = (nn.Linear, nn.Conv2d)
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #b5251997
+def _some_drawn():
+    "A random state that is none of those that follow a seed at once"
+    torch.manual_seed(7919)
+    torch.rand(5)
+
+# %% ../../nbs/solutions/11_lsuv.ipynb #defa4f04
 @torch.no_grad()
-def _variant(model, x, each_call=False, hand_on=True, bias=True, power=1., left_shared=False, root=False, by_unit=False):
+def _variant(model, x, each_call=False, hand_on=True, bias=True, power=1., left_shared=False, root=False, by_unit=False, correction=1):
     "LSUV in one pass as it is meant, or with a mistake"
     seen, hooks = set(), []
     calls = {}
@@ -232,17 +254,17 @@ def _variant(model, x, each_call=False, hand_on=True, bias=True, power=1., left_
         calls[m] = calls.get(m, 0) + 1
         if m in seen and not each_call: return None
         seen.add(m)
-        s = out.square().mean().sqrt() if root else (out.transpose(0, 1).flatten(1).std(1) if by_unit else out.std())**power
+        s = out.square().mean().sqrt() if root else (out.transpose(0, 1).flatten(1).std(1) if by_unit else out.std(correction=correction))**power
         kept[m] = [p.clone() for p in m.parameters()]
         m.weight /= s.view(-1, *[1]*(m.weight.ndim - 1)) if by_unit else s
         if bias and m.bias is not None: m.bias /= s
-        return m.forward(*inp) if hand_on else None
+        return out/s if hand_on == 'divided' else m.forward(*inp) if hand_on else None
     kept = {}
     for m in model.modules():
         if isinstance(m, _LAYERS): hooks.append(m.register_forward_hook(correct))
     model.eval()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(7919)
+        _some_drawn()
         model(x)
     for h in hooks: h.remove()
     if left_shared:
@@ -251,11 +273,13 @@ def _variant(model, x, each_call=False, hand_on=True, bias=True, power=1., left_
                 for p,v in zip(m.parameters(), kept[m]): p.copy_(v)
     return model
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #70bb9bb0
+# %% ../../nbs/solutions/11_lsuv.ipynb #f2aeba65
 _VARIANTS = [('each call', 'a layer that is called several times is divided each time; only its first call counts', dict(each_call=True)),
              ('not handed on', 'each layer was measured as if those before it had not been corrected: what a layer puts out with its new weights '
                  'must be returned by the hook, so that it flows on', dict(hand_on=False)),
-             ('bias left', 'the weights are divided, the biases are as before', dict(bias=False)), ('variance',
+             ('bias left', 'the weights are divided, the biases are as before', dict(bias=False)), ('bias left', 'the weights are divided, '
+                 'and what flows on; the biases are as before', dict(bias=False, hand_on='divided')),
+             ('n', 'this is divided by a std that divides by n; torch.std divides by n - 1', dict(correction=0)), ('variance',
                  'this is divided by the variance, not by its root', dict(power=2.)),
              ('multiplied', 'this is multiplied by the std; it must be divided', dict(power=-1.)), ('RMS',
                  'this is divided by the RMS; the std is about the mean', dict(root=True)),
@@ -265,7 +289,7 @@ _VARIANTS = [('each call', 'a layer that is called several times is divided each
 # %% ../../nbs/solutions/11_lsuv.ipynb #e00479d9
 def _hooks(model): return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules())
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #49bf6ef6
+# %% ../../nbs/solutions/11_lsuv.ipynb #90460d36
 def _run_pass(f, make, x, seed=0):
     "Runs the learner's function on a new model, from a fixed random state; returns model, and complaints about what is left behind"
     model = _filled(make(), seed).train()
@@ -273,7 +297,10 @@ def _run_pass(f, make, x, seed=0):
         if isinstance(m, (nn.Dropout, nn.BatchNorm1d)) and seed != 3 or m is getattr(model, 'second', None): m.eval()
     modes, params = [m.training for m in model.modules()], list(model.parameters())
     buffers = [b.clone() for b in model.buffers()]
-    torch.manual_seed(7919)
+    theirs = [m.register_forward_hook(lambda m, inp, out: None) for m in model.modules() if isinstance(m, _LAYERS)]
+    before = _hooks(model)
+    for n,p in enumerate(params): p.grad = torch.full_like(p, 1. + n)
+    _some_drawn()
     state, stopped = torch.get_rng_state(), False
     try: call(f, model, x, inplace=True)
     except _Stop: stopped = True
@@ -284,6 +311,11 @@ def _run_pass(f, make, x, seed=0):
     name, now = type(model).__name__[1:].lower(), [m.training for m in model.modules()]
     complain = lambda text, *cause: _wrong(f'the {name} net{when}: {text}', (*cause, True))
     if model.passes == 0: complain('no forward pass was made', 'no pass', 'the hooks are called only if the model runs on the batch')
+    if getattr(model, 'stop', False) and not stopped: complain('the model has raised an exception, and nobody hears of it', 'swallowed',
+            '`finally:` alone puts things back and lets an exception pass; an `except:` without `raise`, or a `return` in `finally:`, swallows it')
+    if _hooks(model) < before: complain(f'{before - _hooks(model)} hooks of somebody else are gone', 'foreign hooks',
+            'call .remove() on the handles of your own hooks, and on nothing else')
+    for h in theirs: h.remove()
     if _hooks(model): complain(f'{_hooks(model)} hooks are left on the model', 'hooks left',
             'remove each handle in a `finally:`, so that it happens after an exception too' if stopped else 'call .remove() on each handle')
     if any(model.modes): complain('some modules ran in train mode', 'train mode', 'model.eval() before the pass; dropout is not to count, and the '
@@ -299,6 +331,8 @@ def _run_pass(f, make, x, seed=0):
     if any(a is not b for a,b in zip(params, model.parameters())) or not all(p.requires_grad and p.is_leaf
             for p in model.parameters()): complain('a parameter is another object, or does not learn any more', 'recorded',
             'change values in place, under torch.no_grad()')
+    if not all(p.grad is not None and bool((p.grad == 1. + n).all()) for n,p in enumerate(params)): complain('a gradient (.grad) that was there is '
+            'another one, or gone', 'gradients', 'there is nothing to do with .grad here: neither zero_grad() nor backward()')
     return model
 
 # %% ../../nbs/solutions/11_lsuv.ipynb #a68db5ab
@@ -328,7 +362,7 @@ def _lsuv_pass(lsuv_pass):
         _run_pass(lsuv_pass, lambda: _Plain(stop=True), _randn(211, 11), 3)
     return 'One pass, exact, and nothing left behind.'
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #1bae18fd
+# %% ../../nbs/solutions/11_lsuv.ipynb #2e42c88c
 @torch.no_grad()
 def _stds(model, x):
     "In words: std of each layer at its first call"
@@ -336,7 +370,7 @@ def _stds(model, x):
     def note(name): return lambda m, inp, out: found.setdefault(name, out.std().item()) and None
     for n,m in model.named_modules():
         if isinstance(m, _LAYERS): hooks.append(m.register_forward_hook(note(n)))
-    torch.manual_seed(7919)
+    _some_drawn()
     model.eval()(x)
     for h in hooks: h.remove()
     return 'std of ' + ', '.join(f'{n} {s:.4g}'
@@ -458,7 +492,7 @@ def _told(dead, blind, shared):
     "Runs `lsuv_`, reads the report and measures"
     return _one_after_the_other((dead, blind, shared), dict(dead=_look_dead, blind=_look_blind, shared=_look_shared))
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #38b0e4a1
+# %% ../../nbs/solutions/11_lsuv.ipynb #2d14a456
 def _spotless(name, report):
     "Raises unless every unit is scaled, with std 1, in one pass"
     odd = [u for u in report if not u.status.startswith('scaled') or not _near(u.std, 1, 1e-3)]
@@ -472,7 +506,7 @@ def _look_ruler(f):
     name, after, report, model, batch, other = _case(f, 3)
     for which,t in (('first', batch), ('second', other)):
         if len(t) < 100: _wrong(f'{name}: the {which} batch has {len(t)} rows', ('few rows', 'at least 100 rows are wanted', True))
-        if abs(t.mean()) > .1 or abs(t.std() - 1) > .1: _wrong(f'{name}: the {which} batch has mean {t.mean():.3g} and std {t.std():.3g}, 0 and 1 '
+        if not (abs(t.mean()) <= .1 and abs(t.std() - 1) <= .1): _wrong(f'{name}: the {which} batch has mean {t.mean():.3g} and std {t.std():.3g}, 0 and 1 '
                 f'are wanted',
             ('not standard', 'that another scale of the input gives another scale of the output is no news; both batches are to have mean 0 and std '
                 '1 over all their numbers', True))
@@ -484,19 +518,64 @@ def _look_ruler(f):
             'mean and std over all', True))
     return f'ruler: with the other batch the std of {worst or "the layer"} is {seen[worst]:.3g}.'
 
+# %% ../../nbs/solutions/11_lsuv.ipynb #11946f5e
+_FACTORS = {n: 1 for n in 'mul mul_ multiply __mul__ __rmul__ __imul__'.split()} | {n: -1 for n in 'div div_ divide true_divide __truediv__ __itruediv__'.split()}
+_SUMS = 'add add_ __add__ __radd__ __iadd__ sub sub_ __sub__ __rsub__ __isub__ sum cumsum lerp addcmul einsum matmul __matmul__ bmm baddbmm'.split()
+
+class _NoFactors(TorchFunctionMode):
+    "While it is on, constant factors above 1 in a model count as 1; notes them, and whether two tensors are added"
+    def __init__(self, model): super().__init__(); self.held, self.found, self.sums = {id(t) for t in (*model.parameters(), *model.buffers())}, [], 0
+    def constant(self, t): return isinstance(t, numbers.Real) or id(t) in self.held or isinstance(t, torch.Tensor) and t.nelement() == 1
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name = getattr(func, '__name__', '')
+        if sys._getframe(1).f_globals.get('__name__', '').startswith('initcourse.lsuv'): return func(*args, **(kwargs or {}))
+        self.sums += name in _SUMS and (len(args) < 2 or not self.constant(args[1]))
+        if name in _FACTORS and len(args) == 2 and self.constant(args[0]) != self.constant(args[1]):
+            left, right = args
+            if self.constant(right): args = left, self.tamed(right, _FACTORS[name])
+            elif _FACTORS[name] == 1: args = self.tamed(left, 1), right
+        return func(*args, **(kwargs or {}))
+    def tamed(self, c, power):
+        "The factor (or divisor, power -1), where that makes nothing larger"
+        with torch._C.DisableTorchFunction():
+            t = torch.as_tensor(c).detach()
+            if (t.double().abs()**power <= 1 + 1e-6).all(): return c
+            self.found.append((t.double().abs()**power).max().item())
+            one = torch.where(t < 0, -1., 1.).to(t.dtype if t.is_floating_point() else torch.float32)
+            res = torch.where(t.double().abs()**power > 1, one, t)
+            return res.item() if isinstance(c, numbers.Real) else res
+
+def _without_factors(model, batch):
+    "RMS that comes out after LSUV where no factor is above 1, those factors, and whether anything is added"
+    model = copy.deepcopy(model)
+    large = [m.weight for m in model.modules() if 'Norm' in type(m).__name__ and isinstance(getattr(m, 'weight', None), torch.Tensor)]
+    found = [w.detach().abs().max().item() for w in large if w.detach().abs().max() > 1 + 1e-6]
+    for w in large: w.detach().clamp_(-1, 1)
+    with _NoFactors(model) as mode, warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        lsuv_(model, batch, train=model.training)
+        mode.sums = 0
+        out = _out(model, batch)
+    return _rms(out), found + mode.found, mode.sums > 0
+
+# %% ../../nbs/solutions/11_lsuv.ipynb #282b1555
 def _look_stream(f):
     name, after, report, model, batch = _case(f)
     into, out = _rms(batch), _rms(_out(after, batch))
     if not .9 < into < 1.1: _wrong(f'{name}: the batch has RMS {into:.3g}', ('not standard', 'the batch is to have RMS 1', True))
     _spotless(name, report)
+    tame, factors, adds = _without_factors(model, batch)
     if not out > 5: _wrong(f'{name}: what comes out has RMS {out:.4g}, more than 5 is wanted',
         ('no sum', 'what comes out has std 1, as every layer: LSUV looks at what layers put out, so something must happen between them that it does '
             'not look at', _near(out, 1, .1)),
-        ('too few', f'a sum of k such tensors has about the root of k: how many are wanted for 5?', 1.1 < out <= 5), ('fades',
-            'it has become smaller', out < .9))
+        ('too few', f'a sum of k such tensors has about the root of k: how many are wanted for 5?', 1.1 < out <= 5 and adds),
+        ('nothing added', 'nothing is added to anything: what stands behind the last layer makes this of its std 1. What if outputs of layers were added?',
+            1.1 < out <= 5 and not adds), ('fades', 'it has become smaller', out < .9))
+    if not tame > 5: _wrong(f'{name}: what comes out has RMS {out:.4g}; with all factors above 1 (here up to {max(factors, default=math.nan):.4g}) taken '
+            f'for 1 it has {tame:.4g}, more than 5 is wanted', ('factor', 'a factor is too easy: layers, activations and additions are enough', bool(factors)))
     return f'stream: it ends with RMS {out:.3g}.'
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #2223c72f
+# %% ../../nbs/solutions/11_lsuv.ipynb #ddf9fdb7
 def _gradients(model, x):
     "Norm of the weight's gradient in the first and in the last layer that is called, for a random upstream gradient; and how many layers there are"
     order, hooks = [], []
@@ -507,16 +586,22 @@ def _gradients(model, x):
         out = model(x)
     for h in hooks: h.remove()
     ws = [order[0].weight, order[-1].weight]
+    if not out.requires_grad: return 0., 0., len(dict.fromkeys(order))
     gs = torch.autograd.grad(out, ws, torch.randn(out.shape, generator=_draws(0)).to(out.dtype), allow_unused=True)
     return *[0. if g is None else g.norm().item() for g in gs], len(dict.fromkeys(order))
 
 def _look_backwards(f):
     name, after, report, model, batch = _case(f)
+    if not .9 < (into := _rms(batch)) < 1.1: _wrong(f'{name}: the batch has RMS {into:.3g}', ('not standard', 'the first gradient is proportional to what '
+            'comes in, so that a large batch would be too easy; it is to have RMS 1', True))
     _spotless(name, report)
     first, last, n = _gradients(after, batch)
     if n < 2: _wrong(f'{name}: there is one layer', ('one layer', 'first and last are the same; more layers are wanted', True))
     if not (math.isfinite(first) and math.isfinite(last) and last > 0): _wrong(f'{name}: the norms of the gradients are {first:.3g} and '
-            f'{last:.3g}', ('not finite', 'both are to be finite, and that of the last layer not 0', True))
+            f'{last:.3g}', ('no gradient', 'no gradient reaches even the last layer: is the output detached, or made without autograd?', last == 0),
+                ('not finite', 'both are to be finite', not (math.isfinite(first) and math.isfinite(last))))
+    if not first > 0: _wrong(f'{name}: the weight of the first layer gets no gradient', ('no gradient', 'it is to arrive, if small: is something detached, '
+            'is the activation flat everywhere, or does nobody use what the layer puts out?', True))
     r = first/last
     if .01 <= r <= 100: _wrong(f'{name}: the gradients have norms {first:.3g} (first) and {last:.3g} (last), a ratio of {r:.3g}; more than 100 is '
             f'wanted, or less than .01',
@@ -525,7 +610,30 @@ def _look_backwards(f):
         ('not deep', f'{n} layers with a factor near 1 each: more layers, or an activation with a factor farther from 1', n < 20 or not .1 < r < 10))
     return f'backwards: the first gradient is {r:.3g} times as long as the last.'
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #dc460181
+# %% ../../nbs/solutions/11_lsuv.ipynb #40539eb1
+def _gradient_of(model, name, x):
+    "Norm of the gradient of a layer's weight for a random upstream gradient"
+    model = copy.deepcopy(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        out = model(x)
+    if not out.requires_grad: return 0.
+    g, = torch.autograd.grad(out, [model.get_submodule(name).weight], torch.randn(out.shape, generator=_draws(0)).to(out.dtype), allow_unused=True)
+    return 0. if g is None else g.norm().item()
+
+def _no_eps(model):
+    "A copy of the model in which the eps of normalizations does not count"
+    model = copy.deepcopy(model)
+    for m in model.modules():
+        if 'Norm' in type(m).__name__ and isinstance(getattr(m, 'eps', None), float): m.eps = 1e-20
+    return model
+
+def _moved(model, after, x):
+    "By how much of its largest value the output differs"
+    a, b = _out(model, x), _out(after, x)
+    return ((a - b).abs().max()/a.abs().max()).item()
+
+# %% ../../nbs/solutions/11_lsuv.ipynb #8bcacf66
 def _look_idle(f):
     name, after, report, model, batch = _case(f)
     if not model.training: _wrong(f'{name}: the model is in eval mode',
@@ -537,17 +645,22 @@ def _look_idle(f):
     norms, least, last = any('Norm' in type(m).__name__ for m in model.modules()), min(u.std_before for u in report), list(report)[-1].name
     put_back = copy.deepcopy(after)
     put_back.get_submodule(last).load_state_dict(model.get_submodule(last).state_dict())
-    alone = ((a - _out(put_back, batch)).abs().max()/a.abs().max()).item()
+    alone = min(_moved(model, put_back, batch), _moved(_no_eps(model), _no_eps(put_back), batch))
+    small = norms and _moved(_no_eps(model), _no_eps(after), batch) < 1e-3
     if not (far.scale > 3 or far.scale < 1/3): _wrong(f'{name}: LSUV multiplies weights by {min(u.scale for u in report):.3g} to '
             f'{max(u.scale for u in report):.3g}',
         ('nothing to do', 'it changes little, so that little changes; begin with weights far from the right scale', True))
     if not off < 1e-3: _wrong(f'{name}: the output moves by {off:.2g} of its largest value; the scales are '
             f'{", ".join(f"{u.name} {u.scale:.3g}" for u in list(report)[:5])}',
         ('no normalization', 'a scale is undone only by something that divides it out again, behind the layer', not norms),
-        ('last layer', 'the last layer has no normalization behind it, and its scale is that of the output', norms and alone < 1e-3),
-        ('eps', f'the std was {least:.2g} in front of a normalization, and that adds eps to the variance: so small a scale is felt',
-            norms and alone >= 1e-3 and least < .05))
-    return f'idle: {far.name} is multiplied by {far.scale:.3g}, and nothing moves but its gradient, which is divided by that.'
+        ('last layer', 'the last layer has no normalization behind it, and its scale is that of the output', norms and alone < 1e-3 and not
+            small), ('eps', f'the std was {least:.2g} in front of a normalization, and that adds eps to the variance: so small a scale is felt. Begin with large '
+            'weights in place of small ones',
+            norms and small))
+    was, now = _gradient_of(model, far.name, batch), _gradient_of(after, far.name, batch)
+    text = ('and nothing moves but its gradient, which is divided by that' if was and _near(now*far.scale, was, .01)
+        else 'and what comes out stays' + (f'; its gradient has {now/was:.3g} of its length' if was else '; no gradient reaches it'))
+    return f'idle: {far.name or "the layer"} is multiplied by {far.scale:.3g}, {text}.'
 
 @checks('11.6')
 def _untold(ruler, stream, backwards, idle):

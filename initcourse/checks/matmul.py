@@ -5,8 +5,10 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/solutions/01_matmul.ipynb #d9a90dc7
+# %% ../../nbs/solutions/01_matmul.ipynb #9b6ca97b
 import math
+import numbers
+import sys
 import torch
 from torch.overrides import TorchFunctionMode
 from ..exercises import call, checks, question
@@ -47,7 +49,7 @@ def _watched(f, *args):
 _PRODUCTS = ('matmul', '__matmul__', '__rmatmul__', 'mm', 'bmm', 'mv', 'dot', 'vdot', 'inner', 'einsum', 'tensordot', 'linear', 'addmm', 'baddbmm',
         'addbmm')
 
-# %% ../../nbs/solutions/01_matmul.ipynb #8b4ade58
+# %% ../../nbs/solutions/01_matmul.ipynb #0d596218
 def _rule(pair, left=False):
     "A pair of shapes -> pairs of lengths, padded with 1 (on the wrong side if `left`)"
     n = max(map(len, pair))
@@ -70,6 +72,7 @@ _SHAPE_MISTAKES = [
     ('multiples', 'only a 1 is stretched; a 2 is not repeated to make a 6', lambda s,
     t: _joined(_rule((s, t)), max, lambda a, b: max(a, b) % max(min(a, b), 1) == 0)),
     ('cut off', 'axes that only one of the two shapes has are lost', lambda s, t: _joined(list(zip(s[::-1], t[::-1]))[::-1])),
+    ('cut off', 'the shapes are aligned at the left, and axes that only one of them has are lost', lambda s, t: _joined(list(zip(s, t)))),
     ('reversed', 'the lengths come out in reverse order', lambda s, t: r if (r := _joined(_rule((s, t)))) == 'ValueError' else r[::-1]),
     ('no stretching', 'an axis of length 1 must be stretched, not refused', lambda s, t: _joined(_rule((s, t)), fits=lambda a, b: a == b)),
     ('one sided', 'only the first shape is stretched to fit the second; each may be stretched', lambda s,
@@ -81,30 +84,59 @@ _SHAPE_MISTAKES = [
     ('empty', 'an axis of length 1 against one of length 0 becomes 0: it is stretched to the length of the other, which need not be the larger one',
     lambda s, t: _joined(_rule((s, t)), max))]
 
-# %% ../../nbs/solutions/01_matmul.ipynb #1d21c05c
+# %% ../../nbs/solutions/01_matmul.ipynb #91c50e95
+_MAKERS = ('broadcast', 'broadcast_shapes', 'broadcast_arrays', 'broadcast_to', 'empty', 'zeros', 'ones', 'full', 'array', 'asarray')
+
+def _library(f):
+    "`f`, and a list to which it adds what it calls of PyTorch and, to make arrays or to broadcast, of NumPy"
+    found = []
+    def look(frame, event, arg):
+        if event == 'call': module, name = frame.f_globals.get('__name__'), frame.f_code.co_name
+        elif event != 'c_call' or isinstance(getattr(arg, '__self__', None), tuple): return     # the methods of a torch.Size are those of a tuple
+        else: module, name = getattr(arg, '__module__', None) or type(getattr(arg, '__self__', None)).__module__, arg.__name__
+        package = str(module).split('.')[0]
+        if package == 'torch' or package == 'numpy' and name in _MAKERS: found.append(f'{package}.{name}')
+    def looked_at(s, t):
+        before = sys.getprofile()
+        sys.setprofile(look)
+        try: return f(s, t)
+        finally: sys.setprofile(before)
+    looked_at.__name__ = getattr(f, '__name__', 'your function')
+    return looked_at if callable(f) else f, found
+
+# %% ../../nbs/solutions/01_matmul.ipynb #9fa3c686
 @checks('01.1')
 def _broadcast_shape(broadcast_shape):
     "Twenty pairs of shapes"
-    came = []
+    came, others, (f, calls) = [], {}, _library(broadcast_shape)
     for s,t in _SHAPES:
-        try: res = call(broadcast_shape, s, t)
+        try: res = call(f, s, t)
         except ValueError: res = 'ValueError'
         except CheckError as e:
             if e.causes[0].name != 'nothing' or _torch_shape(s, t) != 'ValueError': raise
             _wrong(f'for {s} and {t} None came, a ValueError is wanted', [('no error',
                     'shapes that do not fit are refused with `raise ValueError(...)`', True)])
-        if res != 'ValueError' and not (isinstance(res, (tuple, list)) and all(isinstance(o, int) for o in res)):
+        except Exception as e:
+            if calls: break
+            if type(e) not in (AssertionError, RuntimeError, Exception): raise
+            res, others[s, t] = 'ValueError', type(e).__name__
+        if calls: break
+        if res != 'ValueError' and not (isinstance(res, (tuple, list)) and all(isinstance(o, numbers.Integral) for o in res)):
             raise CheckError(f'for {s} and {t} came {res!r}, a tuple of whole numbers is wanted', [Cause('no shape', '')])
-        came.append(res if res == 'ValueError' else tuple(res))
+        came.append(res if res == 'ValueError' else tuple(map(int, res)))
+    if calls: _wrong(f'{calls[0]} was called', [('library', 'it makes a tensor or an array, or broadcasts by itself; here the rule is to be written '
+            'out, in whole numbers', True)])
     right = [_joined(_rule(p)) for p in _SHAPES]
-    assert right == [_torch_shape(*p) for p in _SHAPES]
+    if came == right and others: _wrong('for {} and {} came {}, a ValueError is wanted'.format(*next(iter(others)), _a(next(iter(others.values())))),
+            [('other error', 'the right pairs are refused, with another kind of exception: write `raise ValueError(...)`', True)])
     if came == right: return f'All {len(right)} pairs agree with PyTorch.'
-    (s, t), res, want = next((p, a, b) for p,a,b in zip(_SHAPES, came, right) if a != b)
+    pair, res, want = next((p, a, b) for p,a,b in zip(_SHAPES, came, right) if a != b)
     found = {n: (n, text, True) for n,text,f in _SHAPE_MISTAKES if came == [f(*p) for p in _SHAPES]}
-    _wrong(f'{sum(a != b for a,b in zip(came, right))} of {len(right)} pairs are wrong; first: for {s} and {t} {_came(res)} came, {_came(want)} is '
-            f'wanted', found.values())
+    _wrong(f'{sum(a != b for a,b in zip(came, right))} of {len(right)} pairs are wrong; first: for {pair[0]} and {pair[1]} '
+           f'{_came(res, others.get(pair))} came, {_came(want)} is wanted', found.values())
 
-def _came(res): return 'a ValueError' if res == 'ValueError' else res
+def _a(name): return f'{"an" if name[0] in "AEIOU" else "a"} {name}'
+def _came(res, error=None): return _a(error or 'ValueError') if res == 'ValueError' else res
 
 def _torch_shape(s, t):
     "What PyTorch says"
@@ -137,13 +169,13 @@ def _sq_dists(sq_dists):
                 [('loop', 'there is a loop over rows in it; broadcasting needs the same few calls for any number', True)])
     return f'{counts[0]} calls of torch, however many rows there are.'
 
-# %% ../../nbs/solutions/01_matmul.ipynb #167deaf4
+# %% ../../nbs/solutions/01_matmul.ipynb #e2ed93c2
 @checks('01.3')
 def _attention(scores, mix):
     "Five texts, three heads, seven and eleven places, vectors of thirteen and two numbers"
     gen = torch.Generator().manual_seed(0)
     q, k = torch.randn(5, 3, 7, 13, generator=gen), torch.randn(5, 3, 11, 13, generator=gen)
-    p, v = torch.randn(5, 3, 7, 11, generator=gen).softmax(-1), torch.randn(5, 3, 11, 2, generator=gen)
+    p, v = torch.rand(5, 3, 7, 11, generator=gen), torch.randn(5, 3, 11, 2, generator=gen)
     E = lambda s, *ts: torch.einsum(s, *(t.double() for t in ts))
     right = E('bhtd,bhsd->bhts', q, k)
     check_close(call(scores, q, k), right, 'scores', given=dict(q=q, k=k), known=[
@@ -162,7 +194,8 @@ def _attention(scores, mix):
         ('not tied', 's carries two letters: each was summed by itself; one letter in both ties them', E('bhts,bhrv->bthv', p, v)),
         ('not summed', 's is still there: a letter is summed over when it is missing after the arrow', E('bhts,bhsv->bthsv', p, v)),
         ('joined', 'the heads are joined already; wanted is (b, t, h, v)', right.flatten(2)),
-        ('softmax', 'the softmax was taken of p; that are weights already', E('bhts,bhsv->bthv', p.softmax(-1), v)),
+        ('softmax', 'the softmax was taken of p; take the weights as they are', E('bhts,bhsv->bthv', p.softmax(-1), v)),
+        ('normalized', 'the weights were divided by their sum first; take them as they are', E('bhts,bhsv->bthv', p/p.sum(-1, keepdim=True), v)),
         ('heads mixed', 'the weights of a head met the values of all heads; h must carry the same letter in both', E('bhts,bgsv->bthv', p, v))])
     return 'Between the two stands a softmax over s, and a division of the scores by the root of d.'
 
@@ -218,7 +251,7 @@ def _running(v):
     for a in v.unbind(): total = total + a
     return total
 
-# %% ../../nbs/solutions/01_matmul.ipynb #1df4eb84
+# %% ../../nbs/solutions/01_matmul.ipynb #c7a7813b
 def _largest(watch, z_shape):
     "Shape of the largest new tensor (no view) that is not the result itself"
     new = [r.shape for name,given,r in watch.calls if isinstance(r, torch.Tensor) and r.shape != z_shape
@@ -251,10 +284,18 @@ def _blocks(matmul_blocks):
         whole = [text for k,text in ((31, 'the summed axis'), (23, 'the rows'), (29, 'the columns')) if k in big]
         _wrong(f'an intermediate result of shape {big} was made, {torch.Size(big).numel():,} numbers; at most 7 x 7 x 7 = 343 are wanted',
                 [('too large', f'not cut, or put together again: {", ".join(whole)}', bool(whole))])
-    check_close(call(matmul_blocks, x, w, 64), xd@wd, 'the product with a size that is larger than all axes', given=dict(x=x, w=w))
+    if torch.Size(big).numel() < 7**3: _wrong(f'the largest intermediate result is {_of(big)}; with pieces of `size` along all three axes one of 7 x 7 x 7 = 343 '
+            f'numbers is made', [('too small', 'the pieces are smaller than `size`: does the size decide how you cut, and does `matmul_broadcast` multiply the '
+            'pieces?', True)])
+    res, watch = _watched(matmul_blocks, x, w, 64)
+    check_close(res, xd@wd, 'the product with a size that is larger than all axes', given=dict(x=x, w=w))
+    if torch.Size(big := _largest(watch, res.shape)).numel() < 23*31*29: _wrong(f'with a size of 64 everything fits into one block, but the largest '
+            f'intermediate result is {_of(big)}', [('too small', 'the pieces are smaller than `size`: does the size decide how you cut?', True)])
     return 'The same 20,677 multiply-adds as before, in pieces that fit.'
 
-# %% ../../nbs/solutions/01_matmul.ipynb #b5a2adef
+# %% ../../nbs/solutions/01_matmul.ipynb #f3af76ef
+def _of(shape): return f'of shape {shape}, {torch.Size(shape).numel():,} numbers' if shape else 'a single number'
+
 def _diagonal(x, w, first):
     "What comes if two of the three loops share their index"
     z = torch.zeros(23, 29, dtype=torch.float64)

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #a06b151b
-import copy, math
+# %% ../../nbs/solutions/07_minibatch.ipynb #da473a2c
+import copy, math, numbers
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -14,7 +14,7 @@ from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError, check_close
 from ..training import SGD, DataLoader, Dataset
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #efbc1934
+# %% ../../nbs/solutions/07_minibatch.ipynb #a4d59913
 def _wrong(message, candidates=()):
     "Raises with those causes whose test holds; `candidates`: (name, sentence, whether it holds)"
     raise CheckError(message, [Cause(name, text) for name,text,holds in candidates if holds])
@@ -29,12 +29,14 @@ def _numbers(res, n, what):
 
 def _number(o, what):
     "A float out of a number or a tensor that holds one"
-    if isinstance(o, torch.Tensor) and o.numel() == 1: o = o.item()
-    if isinstance(o, bool) or not isinstance(o, (int, float)): _wrong(f'{type(o).__name__} came where a number is wanted: {what}',
+    if getattr(o, 'shape', None) is not None and hasattr(o, 'item') and math.prod(o.shape) == 1: o = o.item()
+    if isinstance(o, bool) or not isinstance(o, numbers.Real): _wrong(f'{type(o).__name__} came where a number is wanted: {what}',
             [('no number', '', True)])
     return float(o)
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #7791e92e
+# %% ../../nbs/solutions/07_minibatch.ipynb #cd798f69
+def _loss(logits, y): return F.cross_entropy(logits, y, label_smoothing=.2)
+
 def _steps(how):
     "Weights after each of two steps, starting with a gradient that is left over: (2, entries); `how(model, opt, x, y)` makes a step"
     gen = torch.Generator().manual_seed(0)
@@ -43,31 +45,33 @@ def _steps(how):
         for p in model.parameters(): p.copy_(torch.randn(p.shape, generator=gen, dtype=torch.float64)/2)
     x, y = torch.randn(2, 11, 7, generator=gen, dtype=torch.float64), torch.randint(3, (2, 11), generator=gen)
     opt, res = SGD(model.parameters(), .5), []
-    F.cross_entropy(model(x[1]), y[0]).backward()
+    _loss(model(x[1]), y[0]).backward()
     for i in (0, 1):
         said = how(model, opt, x[i], y[i])
         res.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
-    return torch.stack(res), said, model, F.cross_entropy(model(x[1]), y[1]).item()
+    return torch.stack(res), said, model, _loss(model(x[1]), y[1]).item()
 
-def _step(model, opt, x, y, first=True, last=False):
+def _step(model, opt, x, y, first=True, last=False, loss_func=_loss):
     "The right step, and with other places of `zero_grad` wrong ones"
     if first: opt.zero_grad()
-    loss = F.cross_entropy(model(x), y)
+    loss = loss_func(model(x), y)
     loss.backward(); opt.step()
     if last: opt.zero_grad()
     return loss.item()
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #59d82204
+# %% ../../nbs/solutions/07_minibatch.ipynb #1842fa52
 @checks('07.1')
 def _train_step(train_step):
     "Two steps beside the right ones; gradients are left over at the start"
     right, loss, _, _ = _steps(_step)
     start = _steps(lambda *a: None)[0]
-    yours, said, model, later = _steps(lambda m, opt, x, y: call(train_step, m, F.cross_entropy, opt, x, y))
+    yours, said, model, later = _steps(lambda m, opt, x, y: call(train_step, m, _loss, opt, x, y))
     same = lambda a: torch.allclose(yours, a, rtol=1e-9, atol=1e-12)
     none = all(p.grad is None or not p.grad.any() for p in model.parameters())
     if not same(right):
         _wrong('after two steps the weights are not those of the right step', [
+            ('own loss', 'they are those of F.cross_entropy; the loss is to come from `loss_func`, which is given',
+            same(_steps(lambda *a: _step(*a, loss_func=F.cross_entropy))[0])),
             ('not zeroed', 'they are those of a step that never calls zero_grad: gradients add up',
             same(_steps(lambda *a: _step(*a, first=False))[0])),
             ('zeroed at the end', 'the second step is right, the first moved along a gradient that was left over: zero before `backward`',
@@ -79,9 +83,11 @@ def _train_step(train_step):
         _wrong('the weights are right; a tensor that requires a gradient came back',
                 [('graph', 'whoever keeps this loss keeps the graph of the whole step; loss.item() is only a number', True)])
     said = _number(said, 'the loss of the batch')
-    if abs(said - loss) > 1e-9*loss:
+    if not abs(said - loss) <= 1e-9*loss:
         _wrong(f'the weights are right; the loss {said:.4g} came back, {loss:.4g} is wanted',
                 [('after the step', 'this is the loss with the weights after the step', abs(said - later) < 1e-9*later)])
+    if not all(m.training for m in model.modules()): _wrong('weights and loss are right; the model is in eval mode now',
+            [('mode', 'it came in train mode, and a step of training does not change that', True)])
     return 'These five lines are the inside of `fit`.'
 
 # %% ../../nbs/solutions/07_minibatch.ipynb #70155ffd
@@ -129,7 +135,7 @@ def _spy():
     model.graph = False
     return model, x, y
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #13b577a7
+# %% ../../nbs/solutions/07_minibatch.ipynb #abd15b56
 @checks('07.3')
 def _evaluate(evaluate):
     "Thirteen rows in batches of five, five and three; then what is left behind"
@@ -137,6 +143,7 @@ def _evaluate(evaluate):
     kept = copy.deepcopy(model.state_dict())
     modes = dict(model=True, norm=False, drop=True, out=False)                  # BatchNorm was frozen
     for n,m in (('model', model), *model.named_children()): m.training = modes[n]
+    for i,p in enumerate(model.parameters()): p.grad = torch.full_like(p, i + 1.) if i else None
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         res = call(lambda: _outside(evaluate, model, F.cross_entropy, DataLoader(Dataset(x, y), 5)))
@@ -164,21 +171,29 @@ def _evaluate(evaluate):
     _traces(model, left, modes, changed)
     return 'In real use, also after an error: `try ... finally`, as `fit` does.'
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #e09c4477
+# %% ../../nbs/solutions/07_minibatch.ipynb #6ddf91ea
 def _outside(f, model, loss_func, loader):
     "Calls the learner's function with gradients enabled, and notes whether the dropout was ever active"
     model.seen_train = False
     def look(m, inp): model.seen_train |= m.training
     handle = model.drop.register_forward_pre_hook(look)
     try:
-        with torch.enable_grad(): return call(f, model, loss_func, loader)
+        with torch.enable_grad():
+            res = call(f, model, loss_func, loader)
+            model.grad_left = torch.is_grad_enabled()
+            return res
     finally: handle.remove()
 
 def _traces(model, left, modes, changed):
     "Raises if the evaluation has left something behind"
     if changed: _wrong(f'the numbers are right, but {changed[0]} has changed', [('weights', 'an evaluation must not train', True)])
-    if any(p.grad is not None for p in model.parameters()): _wrong('the numbers are right, but the parameters have gradients now',
-            [('gradients', 'an evaluation needs no `backward`', True)])
+    if any((p.grad is not None) if not i else p.grad is None or not torch.equal(p.grad, torch.full_like(p, i + 1.))
+           for i,p in enumerate(model.parameters())): _wrong('the numbers are right, but the .grad of parameters has changed',
+            [('gradients', 'an evaluation needs neither `backward` nor `zero_grad`', True)])
+    if not all(p.requires_grad for p in model.parameters()): _wrong('the numbers are right, but the parameters do not require gradients any longer',
+            [('frozen', 'they would never be trained again; torch.no_grad() is for the block only', True)])
+    if not model.grad_left: _wrong('the numbers are right, but gradients are switched off now, for all that comes after',
+            [('grad mode', 'torch.set_grad_enabled(False) as a plain call stays; as a `with` block it ends', True)])
     if left != modes:
         frozen = 'norm, which was in eval mode, is in train mode now: model.train() sets all parts; keep the mode of each' if left['norm'] else ''
         _wrong('the numbers are right, but modes have changed', [
@@ -186,7 +201,7 @@ def _traces(model, left, modes, changed):
     if model.graph: _wrong('the numbers are right, but a graph was recorded', [('graph', 'eval mode does not stop autograd; torch.no_grad() does',
             True)])
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #25245750
+# %% ../../nbs/solutions/07_minibatch.ipynb #66ddfe55
 _RATES, _MU, _DECAY = (.1, .1, .03, .2), .7, .05                                      # the rate changes after two steps
 
 def _path(rule):
@@ -215,7 +230,16 @@ def _rules():
         g = g + _DECAY*p
         v = _MU*v + lr*g
         return p - lr*g - _MU*v, v
-    return [('plain momentum', 'these are the steps of plain momentum, along v (which is also g + mu v, if v is the one *before* it was renewed)',
+    def decoupled(p, g, v, lr):
+        new = _MU*v + g
+        return p - lr*(g + _MU*new) - lr*_DECAY*p, new
+    def damped(p, g, v, lr):
+        d = g + _DECAY*p
+        new = _MU*v + (1 - _MU)*d
+        return p - lr*(d + _MU*new), new
+    return [('decoupled decay', 'the decay is taken from the parameter directly, as in AdamW; here it is part of g, and goes into v', decoupled),
+            ('damped', 'v is a running mean, mu v + (1 - mu) g; here it is a sum, mu v + g', damped),
+            ('plain momentum', 'these are the steps of plain momentum, along v (which is also g + mu v, if v is the one *before* it was renewed)',
             rule(lambda g, d, v, new: new)),
             ('gradient missing', 'it moves along mu v alone, the gradient is missing', rule(lambda g, d, v, new: _MU*new)),
             ('mu missing', 'it moves along g + v, the mu is missing', rule(lambda g, d, v, new: d + new)),
@@ -225,7 +249,7 @@ def _rules():
             ('rate not read', 'right as long as the rate stays: the changed one is not read; read it from self.param_groups',
             rule(lambda g, d, v, new: d + _MU*new, True))]
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #9d87664f
+# %% ../../nbs/solutions/07_minibatch.ipynb #dd8d3706
 @checks('07.4')
 def _nesterov_check(Nesterov):
     "Four steps with a rate that changes, one parameter without a gradient, two groups"
@@ -233,6 +257,8 @@ def _nesterov_check(Nesterov):
     p = torch.linspace(-1, 2, 7, dtype=torch.float64, requires_grad=True)
     idle, other = (torch.ones(5, dtype=torch.float64, requires_grad=True) for _ in range(2))
     if not isinstance(Nesterov, type): _wrong('a class is wanted: give it without calling it', [('no class', '', True)])
+    if not issubclass(Nesterov, SGD): _wrong('a subclass of our SGD is wanted (initcourse.training)',
+            [('no subclass', 'PyTorch has it, yes; write the `step` yourself', issubclass(Nesterov, torch.optim.SGD))])
     opt, yours = Nesterov([{'params': [p, idle]}, {'params': [other], 'momentum': 0., 'weight_decay': 0.}], lr=_RATES[0], momentum=_MU,
             weight_decay=_DECAY), []
     for g,lr in zip(grads, _RATES):
@@ -253,7 +279,7 @@ def _nesterov_check(Nesterov):
     if not torch.allclose(other, torch.full_like(other, want)):
         _wrong('the first group is right; one with a momentum of 0 is not', [('one group', 'each group has its own rates', True)])
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #9b88d070
+# %% ../../nbs/solutions/07_minibatch.ipynb #ac3bc587
 def _passes(Balanced, labels, seed, passes=20):
     "Row numbers of several passes, each (n,), and the sampler"
     s = call(Balanced, labels, torch.Generator().manual_seed(seed))
@@ -263,7 +289,11 @@ def _passes(Balanced, labels, seed, passes=20):
     if len(s) != len(labels): _wrong(f'len(sampler) is {len(s)}, {len(labels)} is wanted, one for each row', [('length', '', True)])
     res = []
     for _ in range(passes):
-        rows = list(s)
+        try: rows = list(s)
+        except (RuntimeError, ValueError) as err:
+            if "'from' to be less than 'to'" not in str(err) and 'from >= to' not in str(err) and 'low >= high' not in str(err): raise
+            absent = next(c for c in range(int(labels.max()) + 1) if not (labels == c).any())
+            _wrong('__iter__ draws from no rows at all', [('empty class', f'class {absent} has no rows: take the numbers that occur', True)])
         if res and not rows: _wrong('the second pass is empty',
                 [('used up', 'an iterator that is made in __init__ serves one pass; make it in __iter__', True)])
         for o in rows[:3]:
@@ -275,7 +305,7 @@ def _passes(Balanced, labels, seed, passes=20):
         res.append(rows)
     return res
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #6efb2a0c
+# %% ../../nbs/solutions/07_minibatch.ipynb #71b1e8ff
 @checks('07.5')
 def _balanced(Balanced):
     "Classes 3, 7 and 11 with 5, 190 and 57 rows, mixed; twenty passes"
@@ -292,7 +322,7 @@ def _balanced(Balanced):
     if set(torch.cat(res).tolist()) <= {3, 7, 11}: _wrong('only the numbers 3, 7 and 11 came',
             [('labels', 'these are labels; row numbers are wanted', True)])
     if all(torch.equal(r, res[0]) for r in res): _wrong('all passes give the same rows',
-            [('same each time', 'draw in __iter__, not in __init__', True)])
+            [('same each time', 'it draws in __init__ in place of __iter__, or seeds the generator anew in each pass', True)])
     if (share - 1/3).abs().max() > .035:
         _wrong(f'in twenty passes: {said}; a third each is wanted', [
             ('as they are', 'that is how often they occur: rows are drawn alike, whatever their class', (share - natural).abs().max() < .035),

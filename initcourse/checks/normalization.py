@@ -5,16 +5,27 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/solutions/10_normalization.ipynb #c9bce699
-import itertools, math
+# %% ../../nbs/solutions/10_normalization.ipynb #05e335b8
+import itertools, math, numbers
 import torch
+from torch.overrides import TorchFunctionMode
 from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError, check_close, check_grads
 
-# %% ../../nbs/solutions/10_normalization.ipynb #ba6ff23f
+# %% ../../nbs/solutions/10_normalization.ipynb #2dac273e
 def _draws(seed): return torch.Generator().manual_seed(seed)
 
 def _randn(*shape, seed=0): return torch.randn(*shape, generator=_draws(seed), dtype=torch.float64)
+
+class _Forbid(TorchFunctionMode):
+    "While it is on, what `names` names raises, with a cause"
+    def __init__(self, names, message, *cause): super().__init__(); self.names, self.message, self.cause = names, message, cause
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name = getattr(func, '__name__', '')
+        if name in self.names: raise CheckError(self.message.format(name), [Cause(*self.cause)])
+        return func(*args, **(kwargs or {}))
+
+_NORMS = ('batch_norm', 'layer_norm', 'group_norm', 'instance_norm', 'native_batch_norm', 'native_layer_norm', 'native_group_norm', 'rms_norm')
 
 def _pair(res, what):
     "Two tensors out of what a function returned"
@@ -44,14 +55,15 @@ def _formulas(x, axes, eps):
     yield 'not centered', 'the mean is still in it', x/(var + eps).sqrt()
     yield 'not divided', 'the mean is subtracted, but nothing is divided', x - mean
 
-# %% ../../nbs/solutions/10_normalization.ipynb #b6d1baa3
+# %% ../../nbs/solutions/10_normalization.ipynb #0f47c827
 @checks('10.1')
 def _normalized(normalized):
     "Five images of six channels, 7 by 11, each channel with another mean and scale; eps is large, so that it shows"
     x = _randn(5, 6, 7, 11)*torch.linspace(.5, 3, 6).double()[:, None, None] + torch.arange(5.)[:, None, None, None] + torch.arange(6.)[:, None,
         None]**1.5
     for kind in ('batch', 'layer', 'instance', 'group'):
-        res = call(normalized, x, kind, 2, .3)
+        with _Forbid(_NORMS, f'{kind!r}: PyTorch\'s {{}} was called', 'ready-made', 'that layer is what you are to write: by mean and variance over the '
+            'right axes'): res = call(normalized, x, kind, 2, .3)
         if kind == 'group':
             right, known = _in_groups(x, 2, .3), [('group size', 'here groups counts the channels of a group; it is the number of groups',
                 _in_groups(x, 3, .3)),
@@ -103,7 +115,7 @@ def _track(track):
             mix(var, v*n/(n - 1)))])
     return 'That is what model.eval() will use.'
 
-# %% ../../nbs/solutions/10_normalization.ipynb #7da8a934
+# %% ../../nbs/solutions/10_normalization.ipynb #c65f2504
 @checks('10.3')
 def _left(left):
     "Seven channels of three numbers"
@@ -118,10 +130,8 @@ def _left(left):
         ('n - 1', 'the std is divided by 2, one less than the count; here nothing is estimated', right*(2/3)**.5),
         ('variance', 'this is divided by the variance, not by its root', along(u)/sigma**2),
         ('length', 'the direction is right, but the vector has not length 1: the cross product of ones and xhat has length 3', 9*right),
-        ('length', 'the direction is right, but the vector has not length 1: it counts twice, in the product with g and in the result',
+        ('length', 'the direction is right, but the vector has not length 1: the cross product of ones and x (or x - mean) counts twice, in the product with g and in the result',
             along(raw)/sigma),
-        ('length', 'the direction is right, but the vector has not length 1: the cross product of ones and x - mean counts twice',
-            along(torch.linalg.cross(torch.ones_like(x), x - x.mean(0), dim=0))/sigma),
         ('statistics held', 'this is g/std: mean and std are taken for constants', g/sigma),
         ('no variance', 'the part along ones is taken out; that along xhat, which comes by way of the variance, is not', (g - along(ones))/sigma),
         ('no mean', 'the part along xhat is taken out; that along ones, which comes by way of the mean, is not', (g - along(hat))/sigma),
@@ -152,7 +162,7 @@ _GROWTHS = [('mean', 'the mean of what the activation puts out is still in it; B
             ('no BatchNorm', 'with weights of variance 2/n this is the growth without BatchNorm', lambda m, q, s, d: (2*d)**.5),
             ('relu', 'this is the factor of ReLU, whatever act is', lambda m, q, s, d: math.sqrt(math.pi/(math.pi - 1)))]
 
-# %% ../../nbs/solutions/10_normalization.ipynb #986a19fd
+# %% ../../nbs/solutions/10_normalization.ipynb #d7324bf2
 @checks('10.4')
 def _growth(growth):
     "Five activations; a mistake is named if it explains all five answers"
@@ -160,8 +170,10 @@ def _growth(growth):
         torch.manual_seed(0)
         res = {n: call(growth, f) for n,f in _ACTS.items()}
     for n,v in res.items():
-        if isinstance(v, torch.Tensor) and v.numel() == 1: res[n] = v = v.item()
-        if isinstance(v, bool) or not isinstance(v, (int, float)): raise CheckError(f'for {n} a {type(v).__name__} came, a number is wanted',
+        if not isinstance(v, numbers.Real) and getattr(v, 'size', None) is not None and callable(getattr(v, 'item', None)):
+            if math.prod(v.shape) == 1: v = v.item()                                      # a tensor, or an array or scalar of numpy
+        if isinstance(v, numbers.Real) and not isinstance(v, bool): res[n] = v = float(v)
+        else: raise CheckError(f'for {n} a {type(v).__name__} came, a number is wanted',
                 [Cause('no number', '')])
     near, ms = lambda a, b: abs(a - b) <= max(.01*abs(b), .005), {n: _moments(f) for n,f in _ACTS.items()}
     right = {n: (d/(q - m*m))**.5 for n,(m, q, s, d) in ms.items()}
@@ -201,7 +213,7 @@ def _renorm_mistakes(x, mean, var, eps, r_max, d_max):
         ('no root', 'here stand variances in place of their roots', hat*((sb/s)**2).clamp(1/r_max, r_max) + dc),
         ('n - 1', 'the variance of the batch is divided by one less than the count', (x - mu)/su*(su/s).clamp(1/r_max, r_max) + dc)]
 
-# %% ../../nbs/solutions/10_normalization.ipynb #b33ae04f
+# %% ../../nbs/solutions/10_normalization.ipynb #6b101290
 @checks('10.5')
 def _renorm(renorm):
     "Eleven rows, seven channels: some are clipped above, some below, some not at all"
@@ -218,10 +230,14 @@ def _renorm(renorm):
     ask = lambda y, x: torch.autograd.grad(y, x, up)[0]
     back = lambda f: (lambda t: ask(f(t), t))(x.clone().requires_grad_())
     def parts(t): return _renorm_parts(t, *args)
+    def held(t, both): return (t - t.mean(0).detach())/((t - t.mean(0).detach() if both else t - t.mean(0)).square().mean(0) + eps).sqrt()*rc + dc
     check_close(ask(y, leaf), back(lambda t: parts(t)[0]*rc + dc), 'y is right; the gradient of x', rtol=1e-5, known=[
         ('not constant', 'r and d are differentiated too; they are to count as constants', back(lambda t: parts(t)[0]*parts(t)[3] + parts(t)[4])),
         ('r not constant', 'r is differentiated too; it is to count as a constant', back(lambda t: parts(t)[0]*parts(t)[3] + dc)),
         ('d not constant', 'd is differentiated too; it is to count as a constant', back(lambda t: parts(t)[0]*rc + parts(t)[4])),
+        ('mean held', 'the mean in xhat is taken for a constant, too; only r and d are', back(lambda t: held(t, False))),
+        ('mean held', 'the mean in xhat is taken for a constant, too; only r and d are', back(lambda t: held(t, True))),
+        ('std held', 'the std in xhat is taken for a constant, too; only r and d are', back(lambda t: (t - t.mean(0))/sb*rc + dc)),
         ('statistics held', 'the mean and the variance in xhat are taken for constants, too; only r and d are', up*rc/sb)])
     return 'Forward it is (nearly) eval mode, backward it is BatchNorm.'
 
@@ -252,7 +268,7 @@ def _right(g, tensors):
         named = dict(zip(_INPUTS[:-1], leaves)) | mid
         return dict(zip(named, torch.autograd.grad(loss, list(named.values()), g)))
 
-# %% ../../nbs/solutions/10_normalization.ipynb #08fe23f8
+# %% ../../nbs/solutions/10_normalization.ipynb #64841d2d
 @checks('10.6')
 def _backprop(backward):
     "Eleven rows of five, seven hidden units, thirteen classes; what is not given yet is left out of the comparison, and asked for afterwards"
@@ -261,7 +277,7 @@ def _backprop(backward):
     given, known = [], []
     def mine(g, *ts):
         t = dict(zip(_INPUTS, ts)) | _everything(*ts)[1] | {'eps': .01}
-        with torch.no_grad(): res = call(backward, g, t)
+        res = _by_hand(backward, g, t)
         if not isinstance(res, dict): raise CheckError(f'a {type(res).__name__} came, a dictionary name -> gradient is wanted',
                 [Cause('no dictionary', '')])
         res = {k: v for k,v in res.items() if v is not None and k not in ('y', 'eps')}
@@ -277,6 +293,15 @@ def _backprop(backward):
     raise CheckError(f'right so far: {", ".join(given[0]) or "nothing yet"}; next on the way back is {missing[0]}',
             [Cause('missing', f'{len(missing)} of 16 gradients are not there yet: {", ".join(missing)}')])
 
+def _by_hand(backward, g, t):
+    "What `backward` returns, where autograd is refused, with a word about it"
+    cause = 'autograd', 'the check runs without autograd: each gradient is to be computed from what stands in t and from later gradients'
+    try:
+        with torch.no_grad(), _Forbid(('grad', 'backward'), 'autograd was asked for a gradient', *cause): return call(backward, g, t)
+    except RuntimeError as e:
+        if 'does not require grad' not in str(e): raise
+        raise CheckError(f'autograd was asked for a gradient: {e}', [Cause(*cause)]) from None
+
 def _known(g, t, res):
     "name -> a cause special to this net, for each gradient in `res` that a known mistake explains"
     r, found = _right(g, [t[k] for k in _INPUTS]), {}
@@ -287,7 +312,7 @@ def _known(g, t, res):
                 Cause(name, text))
     return found
 
-# %% ../../nbs/solutions/10_normalization.ipynb #c79c2186
+# %% ../../nbs/solutions/10_normalization.ipynb #8ef2af56
 def _mistakes_above(g, t, r):
     "(name of the tensor, cause, sentence, gradient that it would give), from the loss down to bn"
     n, p, hot = len(t['x']), t['logp'].exp(), torch.nn.functional.one_hot(t['y'], 13).double()
@@ -299,6 +324,10 @@ def _mistakes_above(g, t, r):
     yield ('logits', 'not divided', 'softmax minus one-hot is right, but the loss is a mean over n rows: the 1/n is missing', g*(p - hot))
     yield ('logits', 'diagonal', 'each logit gets the part of its own class alone, 1 - softmax; it stands in the log of the sum too, and that in '
         'every logp of the row', r['logp']*(1 - p))
+    for sign in (1, -1): yield ('logits', 'no row sum', 'the sum over the row is missing: softmax is to be multiplied by the sum of the gradient of logp '
+            'over its row, and subtracted', r['logp'] - sign*p)
+    yield ('logits', 'whole sum', 'the sum of the gradient of logp runs over everything; it must run over the classes of each row',
+        r['logp'] - p*r['logp'].sum())
     yield ('logits', 'wrong axis', 'the sum of the gradient of logp runs over the rows; it must run over the classes of each row',
         r['logp'] - p*r['logp'].sum(0))
     yield ('logits', 'sign', 'the sum is added; it must be subtracted, for logp is logits minus the log of a sum', r['logp'] + p*r['logp'].sum(1,

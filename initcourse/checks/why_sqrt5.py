@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #f1e65720
-import contextlib, io, math
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #c8eceac9
+import contextlib, io, itertools, math, numbers
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -14,18 +14,18 @@ from ..exercises import call, checks, question
 from ..gradcheck import Cause, CheckError, check_close
 from ..init import fans, gain, init_weights_, kaiming_uniform_
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #53ef225b
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #c8ba6133
 def _number(x, what):
     "A finite float out of what a function returned"
-    if isinstance(x, torch.Tensor) and x.numel() == 1: x = x.item()
-    if isinstance(x, bool) or not isinstance(x, (int, float)): raise CheckError(f'{what}: a {type(x).__name__} came, a number is wanted',
+    if hasattr(x, 'item') and (x.numel() if isinstance(x, torch.Tensor) else getattr(x, 'size', 1)) == 1: x = x.item()      # numpy's, too
+    if isinstance(x, (bool, complex)) or not isinstance(x, numbers.Number): raise CheckError(f'{what}: a {type(x).__name__} came, a number is wanted',
             [Cause('no number', '')])
     if not math.isfinite(x): raise CheckError(f'{what}: {x} came, a finite number is wanted', [Cause('not finite', '')])
     return float(x)
 
 def _near(a, b, rtol=1e-4): return abs(a - b) <= rtol*abs(b)
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #86022ac1
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #2bc9c52e
 def _bounds(m):
     "name -> (sentence, number) that a mistake gives for layer m"
     w = m.weight
@@ -44,12 +44,12 @@ def _bounds(m):
                 'groups twice': ('divided by the groups twice', (read/groups)**-.5),
                 'one side': ('one side of the kernel was counted, not its area', (w.shape[1]*m.kernel_size[0])**-.5)}
         if m.transposed:
-            res |= {'true fan': ('this is the bound from what an output truly sums; PyTorch does not look: it reads the second axis of the weight, '
-                    'which here is out/groups', fans(m).fan_in**-.5),
-                    'true fan ': ('the axes are right for what an output sums, but PyTorch does not look: it reads the second axis of the weight, '
-                    'which here is out/groups', (w.shape[0]*field)**-.5),
-                    'true fan  ': ('the axes are right for what an output sums, but PyTorch does not look: it reads the second axis of the weight, '
-                    'which here is out/groups', (w.shape[0]//groups*field)**-.5)}
+            res |= {'true fan': ('this is the bound from what an output truly sums; PyTorch sees nothing of a layer but the shape of its weight, '
+                    'and reads it as that of an ordinary one', fans(m).fan_in**-.5),
+                    'true fan ': ('the axes are right for what an output sums, but PyTorch sees nothing of a layer but the shape of its weight, '
+                    'and reads it as that of an ordinary one', (w.shape[0]*field)**-.5),
+                    'true fan  ': ('the axes are right for what an output sums, but PyTorch sees nothing of a layer but the shape of its weight, '
+                    'and reads it as that of an ordinary one', (w.shape[0]//groups*field)**-.5)}
             res.pop('fan_out')
     if isinstance(m, nn.Bilinear): res |= {'both inputs': ('an output sums over both inputs, and this is the bound for it; PyTorch reads one axis',
             (w.shape[1]*w.shape[2])**-.5), 'second input': ('this is the bound from the second input', w.shape[2]**-.5)}
@@ -103,7 +103,7 @@ def _floor(floor):
             1/n/(3 + c))] if _near(res, v) and not _near(v, right)][:1])
     return 'The less a function loses, the higher the floor: but it is bias all the same.'
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #9e15c98e
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #3622708a
 @checks('06.3')
 def _share(signal_share):
     "Seven inputs, eleven units with a bias of their own, and a signal of another size in each"
@@ -111,7 +111,9 @@ def _share(signal_share):
     bias, size = torch.randn(11, generator=gen, dtype=torch.float64), torch.rand(11, generator=gen, dtype=torch.float64) + .2
     z = bias + .5 + size*torch.randn(7, 11, generator=gen, dtype=torch.float64)
     v, ms = z.var(0, correction=0), z.square().mean()
-    check_close(call(signal_share, z), v.mean()/ms, 'share of the signal', rtol=1e-5, known=[
+    res = call(signal_share, z)
+    if not isinstance(res, torch.Tensor) and getattr(res, 'size', 0) == 1: res = res.item()       # numpy's
+    check_close(res, v.mean()/ms, 'share of the signal', rtol=1e-5, known=[
         ('n - 1', 'torch divides a variance by n - 1, unless correction=0: the parts would not add up to the mean square', z.var(0).mean()/ms),
         ('across units', 'the deviations were taken across the units of an input; what differs between inputs is wanted',
         z.var(1, correction=0).mean()/ms),
@@ -150,10 +152,16 @@ def _learns(net, steps=150, lr=.1):
         opt.step(); opt.zero_grad()
     with torch.no_grad(): return (net(xv).argmax(1) == yv[:2000]).float().mean().item()
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #266ea550
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #0a933ec2
 def _look(net, weights, biases):
     "Raises unless the numbers of `net` are those of the mixture; biases and the weights of the square layers are judged together"
-    ls = [m for m in net if isinstance(m, nn.Linear)]
+    ls = [m for m in net.modules() if isinstance(m, nn.Linear)]
+    for what,ps in (('weights', [l.weight for l in ls[1:-1]]), ('biases', [l.bias for l in ls[1:-1]])):
+        for i,j in itertools.combinations(range(len(ps)), 2):
+            if (ps[i] == ps[j]).all() and ps[i].std() > 0: raise CheckError(f'two layers of the same shape have the same {what}',
+                    [Cause('equal', 'is a seed set before each of them? One for all, or none, is wanted: every layer its own draw')])
+    same = [l for l in ls if l.bias.std() > 0 and _near(abs(torch.corrcoef(torch.stack([l.weight.detach().flatten()[:len(l.bias)], l.bias.detach()]))[0, 1].item()), 1)]
+    if same: raise CheckError('the biases of a layer are its first weights', [Cause('equal', 'is a seed set before each draw?')])
     said = f"weights {weights!r}, biases {biases!r}: "
     for what,ps,var in (('weights of the 784 inputs', [ls[0].weight], (2 if weights == 'kaiming' else 1/3)/784),
             ('weights of the square layers', [l.weight for l in ls[1:-1]], (2 if weights == 'kaiming' else 1/3)/128),
@@ -181,7 +189,22 @@ def _look(net, weights, biases):
                 'they are all 0')] if not ms else [Cause(*best[1:])] if best[0] < math.log(1 + rel) else []
         raise CheckError(said + f'the {what} have a mean square of {ms:.4g}, {var:.4g} is wanted', causes)
 
-# %% ../../nbs/solutions/06_why_sqrt5.ipynb #65d89cac
+# %% ../../nbs/solutions/06_why_sqrt5.ipynb #ebdb8735
+def _nested(mixed_init_, weights, biases):
+    "Raises unless all layers of a nested net are set, with a bias or without"
+    net = nn.Sequential(nn.Linear(61, 53), nn.ReLU(), nn.Sequential(nn.Linear(53, 43, bias=False), nn.ReLU(), nn.Sequential(nn.Linear(43, 31), nn.ReLU())))
+    with torch.no_grad(): [p.fill_(7) for p in net.parameters()]
+    said = f'weights {weights!r}, biases {biases!r}, a Sequential within a Sequential: '
+    try: call(mixed_init_, net, weights, biases, inplace=True)
+    except (AttributeError, TypeError) as e:
+        if 'None' not in str(e): raise
+        raise CheckError(said + f'{type(e).__name__}: {e}', [Cause('no bias', 'one of the layers was made with bias=False: its bias is None')]) from None
+    for n,p in net.named_parameters():
+        if (p != 7).all(): continue
+        deep = n.count('.') > 1 and all((q != 7).all() for m,q in net.named_parameters() if m.count('.') < 2)
+        raise CheckError(said + f'{n} is not set', [Cause('nested', 'the layers of the outer one are set, those further in are not') if deep else
+                         Cause('not set', 'a fresh init must not depend on what stood there')])
+
 @checks('06.4')
 def _mixed(mixed_init_):
     "The numbers first, then four nets, 150 steps each"
@@ -189,6 +212,7 @@ def _mixed(mixed_init_):
     with torch.random.fork_rng(devices=[]):
         for weights in ('default', 'kaiming'):
             for biases in ('zero', 'default'):
+                _nested(mixed_init_, weights, biases)
                 net = _ten(0)
                 with torch.no_grad(): [p.fill_(7) for p in net.parameters()]
                 torch.manual_seed(0)
