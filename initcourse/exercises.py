@@ -7,9 +7,9 @@ __all__ = ['Exercise', 'exercises', 'progress_file', 'checks', 'call', 'check', 
            'learner_notebook', 'write_exercise', 'write_exercises', 'Tested', 'self_test', 'status', 'reset', 'start',
            'restore', 'find', 'main']
 
-# %% ../nbs/92_exercises.ipynb #90ea99c4
-import argparse, ast, contextlib, copy, decimal, difflib, hashlib, importlib, importlib.util, inspect, io, itertools, json, linecache, math, numbers, os, re
-import sqlite3, subprocess, sys, textwrap, time, types
+# %% ../nbs/92_exercises.ipynb #0ff41cfd
+import argparse, ast, contextlib, copy, decimal, difflib, hashlib, importlib, importlib.util, inspect, io, itertools, json, linecache, math
+import numbers, os, re, sqlite3, subprocess, sys, textwrap, time, types
 from pathlib import Path
 from typing import NamedTuple
 import initcourse
@@ -37,13 +37,19 @@ def _header(
     m = _HEAD.match(src)
     return Exercise(m[1], m[2], m[3], m[4].count('●'), int(m[5]), stem) if m and len(m[4]) == 5 else None
 
-# %% ../nbs/92_exercises.ipynb #010d50f0
+# %% ../nbs/92_exercises.ipynb #d329579b
 def _course() -> Path: # it holds the folders nbs and studies
     "The folder of the lessons: that of the clone, or the one inside the installed package. Raises `FileNotFoundError` if there is none."
     package = Path(initcourse.__file__).parent
     for folder in (package.parent, package/'course'):
         if any((folder/'nbs').glob('[0-9][0-9]_*.ipynb')): return folder
     raise FileNotFoundError('The notebooks of the course are not where this initcourse is installed; install it again, from the wheel or as a clone.')
+
+# %% ../nbs/92_exercises.ipynb #1de8ba48
+def _print(text):
+    "Prints; what the terminal has no character for becomes a question mark"
+    try: print(text.encode(code := getattr(sys.stdout, 'encoding', None) or 'utf-8', 'replace').decode(code))
+    except LookupError: print(text.encode('ascii', 'replace').decode())
 
 def _notebooks(
     folder='nbs', # below the course's, with a slash
@@ -70,7 +76,9 @@ def _is_cell(c):
 def exercises() -> list: # of `Exercise`, in order
     "All exercises of the course, read from the learner's notebooks that are installed. Raises `FileNotFoundError` where there is no course."
     heads = [_header(_src(c), p.stem) for p in _notebooks('nbs/_exercises') for c in _cells(p) if c['cell_type'] == 'markdown']
-    return list({e.id: e for e in reversed(heads) if e}.values())[::-1]                      # of two with the same id, the first
+    first = {}
+    for e in filter(None, heads): first.setdefault(e.id, e)
+    return list(first.values())
 
 # %% ../nbs/92_exercises.ipynb #311331b7
 def progress_file() -> Path | None: # a file that need not exist yet; None: nothing is kept
@@ -144,7 +152,7 @@ def _mended(
     if why: _warn(f'Your progress could not be read ({why}); it was set aside as {_set_aside(path, "broken")}, and a new file begins.')
     return data
 
-# %% ../nbs/92_exercises.ipynb #2259c3ed
+# %% ../nbs/92_exercises.ipynb #2a5e9ab5
 @contextlib.contextmanager
 def _locked(
     path, # of a progress file
@@ -165,11 +173,12 @@ def _locked(
     try: yield
     finally:
         if mine is not None:
-            with contextlib.suppress(OSError):
-                own = os.path.samestat(os.fstat(mine), os.stat(lock))
-                os.close(mine)
-                if own: _retry(lambda: os.unlink(lock))
+            own = os.fstat(mine)
+            os.close(mine)
+            with contextlib.suppress(OSError):                         # after 10 seconds it may be another's
+                if os.path.samestat(own, os.stat(lock)): _retry(lambda: os.unlink(lock))
 
+# %% ../nbs/92_exercises.ipynb #b252d2a3
 def _write(
     path, # to write
     content, # bytes
@@ -362,7 +371,7 @@ def _neutral():
         try: yield
         finally: torch.set_default_dtype(dtype)
 
-# %% ../nbs/92_exercises.ipynb #aee72a73
+# %% ../nbs/92_exercises.ipynb #bcec0b2d
 _ODD = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) # what an odd answer makes of a check
 
 def _own_files(id): return {f.__code__.co_filename for f in (_ask, call, _checks.get(id)) if hasattr(f, '__code__')}
@@ -386,9 +395,10 @@ def _learners(
 def _own_lines(
     e, # exception out of a check
     id, # of the exercise
+    seen=(), # exceptions that are being dealt with
 ): # the same, with a traceback of the learner's own lines
     "Takes the lines of the check out of a traceback, and what happened before in the check alone. Tests of the course show them."
-    if os.environ.get('IN_TEST'): return e
+    if os.environ.get('IN_TEST') or any(o is e for o in seen): return e
     own, tb = _own_files(id), None
     for t in reversed([*_steps(e)]):
         if t.tb_frame.f_code.co_filename not in own: tb = types.TracebackType(tb, t.tb_frame, t.tb_lasti, t.tb_lineno)
@@ -396,10 +406,10 @@ def _own_lines(
         before = getattr(e, name)
         if before is None: continue
         if not _learners(before, id): setattr(e, name, None)
-        else: _own_lines(before, id)
+        else: _own_lines(before, id, (*seen, e))
     return e.with_traceback(tb)
 
-# %% ../nbs/92_exercises.ipynb #bd05012d
+# %% ../nbs/92_exercises.ipynb #e563f2ff
 def _ask(
     id, # of the exercise
     answers, # the learner's
@@ -426,6 +436,7 @@ def _ask(
         raise
     finally: _running.pop()
 
+# %% ../nbs/92_exercises.ipynb #e4622499
 def _title(id): return next((e.title for e in exercises() if e.id == id), 'an exercise')
 
 def _in_notebook() -> bool: # not in a terminal, with or without IPython
@@ -444,7 +455,7 @@ def _picture(
         pyplot.show()
     except Exception: pass                                             # a drawing that fails must not hide the message
 
-# %% ../nbs/92_exercises.ipynb #5942b868
+# %% ../nbs/92_exercises.ipynb #d90c1ceb
 def check(
     id, # of the exercise: '01.2'
     *answers, # what it asks for, such as your function
@@ -467,7 +478,7 @@ def check(
         raise _own_lines(e, id)
     except (KeyboardInterrupt, SystemExit) as e: raise _own_lines(e, id)
     _done(id, 'done')
-    print(f'{id} {_title(id)}: right.' + (f' {said}' if isinstance(said, str) else ''))
+    _print(f'{id} {_title(id)}: right.' + (f' {said}' if isinstance(said, str) else ''))
 
 # %% ../nbs/92_exercises.ipynb #a0cf6b26
 def rejects(
@@ -553,7 +564,7 @@ def _off(
     if r < 1.5: return f'{abs(guess/answer - 1):.0%} too {which}'
     return (f'{r:.2g}' if r < 99.5 else f'{float(f"{r:.1e}"):,.0f}' if r < 1e6 else f'{r:.0e}') + f' times too {which}'
 
-# %% ../nbs/92_exercises.ipynb #21904331
+# %% ../nbs/92_exercises.ipynb #ac302b92
 def judge(
     id, # of the question
     guess, # a number or a choice
@@ -577,13 +588,13 @@ def predict(
     "Asks a question, and tells how far off your guess is and why. The first guess is kept in your progress. Raises as `judge` does."
     q = _find(id, _questions, 'predict')
     if guess is ...:
-        print(f'{id} {q.text}' + (f" ({', '.join(map(repr, q.choices))})" if q.choices else f' (in {q.unit})' if q.unit else ''))
+        _print(f'{id} {q.text}' + (f" ({', '.join(map(repr, q.choices))})" if q.choices else f' (in {q.unit})' if q.unit else ''))
         return print('no prediction yet: put your own in place of the dots, and run the cell again')
     right, said = judge(id, guess)
     _guessed(id, _guess(q, guess), right)
-    print(said)
+    _print(said)
 
-# %% ../nbs/92_exercises.ipynb #f9c7b45d
+# %% ../nbs/92_exercises.ipynb #41292d60
 _MARK = re.compile(r'(\s*)### (BEGIN|END) SOLUTION(?: stub: (.*\S))?\s*')
 
 def _split_solution(
@@ -603,6 +614,7 @@ def _split_solution(
         if inside: stub.append(m[1] + (m[3] or 'raise NotImplementedError'))
     if inside: fail('BEGIN SOLUTION without END SOLUTION')
     if '### BEGIN' not in src: fail('a solution without BEGIN SOLUTION')
+    if '\n'.join(stub).strip() == '\n'.join(whole).strip(): fail('the stub is the solution')
     return '\n'.join(stub).strip('\n'), '\n'.join(whole).strip('\n')
 
 def _check_stub(
@@ -690,7 +702,7 @@ def _check_parts(
     for id,cause in _promised(own):
         if id != e.id or not cause: fail(f'rejects of {id} with the cause {cause!r} came; {e.id} and a cause, both written out, are wanted')
 
-# %% ../nbs/92_exercises.ipynb #0a8923f8
+# %% ../nbs/92_exercises.ipynb #d6fd6178
 def _cell(
     kind, # 'markdown' or 'code'
     id, # of the cell
@@ -701,29 +713,49 @@ def _cell(
     return cell if kind == 'markdown' else cell | dict(execution_count=None, outputs=[])
 
 def _fold(
-    own, # cells of one exercise
-    fail, # fail(text) raises
+    cells, # of a master
+    at, # indices of those of one exercise
+    stem, # of the master
 ) -> str: # source of a Markdown cell
     "An exercise's solution, folded"
-    solutions = [_split_solution(_src(c), fail)[1] for c in own if _directive(c)[0] == 'solution']
+    own = [cells[i] for i in at]
+    code = '\n\n'.join(_split_solution(_src(cells[i]), lambda text: _fail(stem, i, text))[1] for i in at if _directive(cells[i])[0] == 'solution')
+    fence = '`'*(1 + max(2, *map(len, re.findall('`*', code))))
     prose = [_src(c).removeprefix('<!-- solution -->').strip() for c in own if _src(c).startswith('<!-- solution -->')]
-    return '\n\n'.join(['<details><summary>Solution</summary>', '```python\n' + '\n\n'.join(solutions) + '\n```', *prose, '</details>'])
+    return '\n\n'.join(['<details><summary>Solution</summary>', f'{fence}python\n{code}\n{fence}', *prose, '</details>'])
 
+# %% ../nbs/92_exercises.ipynb #086af9fd
+def _master(
+    path, # of a master notebook
+) -> list: # its cells
+    "The cells of a master. Raises `ValueError` where it is no notebook, or a code cell is no Python."
+    try: cells = json.loads(Path(path).read_text(encoding='utf-8'))['cells']
+    except (ValueError, KeyError, TypeError) as e: raise ValueError(f'{Path(path).stem}: this is no notebook ({e!r})') from None
+    for i,c in enumerate(cells):
+        if not _is_cell(c): _fail(Path(path).stem, i, 'a cell with a type and a source is wanted')
+        try: ast.parse(_src(c) if c['cell_type'] == 'code' else '')
+        except SyntaxError as e: _fail(Path(path).stem, i, f'this is no Python (line {e.lineno}: {e.msg})')
+    return cells or _fail(Path(path).stem, 0, 'no cell came')
+
+# %% ../nbs/92_exercises.ipynb #586c9153
 def learner_notebook(
     path, # of a master notebook
 ) -> dict: # the notebook for the learner
     "The learner's notebook: stubs in place of solutions, checks and wrong answers left out. Raises `ValueError` for a master that is malformed."
-    stem, cells, out, folds = Path(path).stem, json.loads(Path(path).read_text(encoding='utf-8'))['cells'], [], {}
+    stem, cells, out, folds = Path(path).stem, _master(path), [], {}
     for e,at in _parts(cells, stem):
         _check_parts(cells, e, at)
-        folds[e.id] = _fold([cells[i] for i in at], lambda text: _fail(stem, at[0], text))
+        folds[e.id] = _fold(cells, at, stem)
     for i,c in enumerate(cells):
         kind, src, fail = _directive(c)[0], _src(c), lambda text: _fail(stem, i, text)
         if kind in _LEFT_OUT or src.startswith('<!-- solution -->'): continue
         if kind and kind != 'solution': fail(f'the directive {kind} came; known are solution, {", ".join(_LEFT_OUT)}')
         if kind: _check_stub(src := _split_solution(src, fail)[0], fail)
-        out.append(_cell(c['cell_type'], c['id'], src))
-        for id in _ids([c], 'check'): out.append(_cell('markdown', hashlib.sha1(f"{c['id']} solution".encode()).hexdigest()[:8], folds[id]))
+        made = [_cell(c['cell_type'], c['id'], src)]
+        for id in _ids([c], 'check'): made.append(_cell('markdown', hashlib.sha1(f"{c['id']} solution".encode()).hexdigest()[:8], folds[id]))
+        for o in made:
+            if m := re.search(r'### BEGIN|### END|^[ \t]*#\||<!-- solution', _src(o), re.M): fail(f'{m[0]} would be left in the learner\'s notebook')
+        out += made
     return dict(cells=out, metadata=dict(kernelspec=dict(display_name='python3', language='python', name='python3')), nbformat=4, nbformat_minor=5)
 
 # %% ../nbs/92_exercises.ipynb #d6971a15
@@ -814,7 +846,7 @@ def self_test(
     if not rows: raise AssertionError(f'no exercise came from {masters}')
     return Tested(rows)
 
-# %% ../nbs/92_exercises.ipynb #1a11f3e7
+# %% ../nbs/92_exercises.ipynb #949ef2f2
 def _dots(
     e, # an `Exercise`
 ) -> str: # five characters
@@ -833,13 +865,13 @@ def status():
     width = max(len(e.title) for e in exs)
     for stem,group in itertools.groupby(exs, lambda e: e.notebook):
         print(stem)
-        for e in group: print(f'  {e.id:6} {e.title:{width}}  {_dots(e)}  {e.minutes:3} min  {state[e.id]}')
+        for e in group: _print(f'  {e.id:6} {e.title:{width}}  {_dots(e)}  {e.minutes:3} min  {state[e.id]}')
     count = list(state.values()).count
     left = [e for e in exs if state[e.id] != 'done']
     minutes = sum(e.minutes for e in left)
     print(f"{count('done')} of {len(exs)} done, {count('tried')} tried, {len(left) - count('tried')} open; {minutes} minutes to go")
     if said := data['predictions']: print(f"predictions: {sum(p.get('right') is True for p in said.values())} of {len(said)} right")
-    print(f'next: {left[0].id} {left[0].title}, in _exercises/{left[0].notebook}.ipynb' if left else 'All done.')
+    _print(f'next: {left[0].id} {left[0].title}, in _exercises/{left[0].notebook}.ipynb' if left else 'All done.')
 
 # %% ../nbs/92_exercises.ipynb #1611eceb
 def reset(
@@ -1000,18 +1032,19 @@ def _sections():
                 else: prose.append(re.sub(r'</?(details|summary)>', '', line))
         yield section()
 
-# %% ../nbs/92_exercises.ipynb #0d376336
+# %% ../nbs/92_exercises.ipynb #efa783d0
 def _search(
     words, # to look for
     n, # sections at most
 ) -> list: # `_Section`s, best first; matches in prose and code stand between the characters 2 and 3
     "The sections that match all words, then those that match some. Raises `RuntimeError` where this Python's SQLite cannot search."
-    terms = ['"' + w.replace('"', '') + '"' for w in words.replace('\0', ' ').split() if re.search(r'\w', w)]
+    words = words.encode(errors='replace').decode().replace('\0', ' ').replace('"', '').lower().split()
+    terms = list(dict.fromkeys(f'"{w}"' for w in words if re.search(r'\w', w)))[:20]
     db, res = sqlite3.connect(':memory:'), {}
     with contextlib.closing(db):
         try: db.execute("create virtual table t using fts5(notebook unindexed, path unindexed, heading, prose, code, tokenize='porter unicode61')")
         except sqlite3.OperationalError:
-            raise RuntimeError('find: this Python has an SQLite without FTS5; another build of Python is wanted') from None
+            raise _brief(RuntimeError('find: this Python has an SQLite without FTS5; another build of Python is wanted')) from None
         db.executemany('insert into t values (?, ?, ?, ?, ?)', _sections())
         for joint in (' AND ', ' OR ') if terms else ():
             rows = db.execute('select rowid, notebook, path, heading, highlight(t, 3, char(2), char(3)), highlight(t, 4, char(2), char(3)) from t '
@@ -1028,7 +1061,7 @@ def _window(
     best = max(range(len(pieces)), key=lambda i: pieces[i].count('\2'))
     return '\n'.join(pieces[max(0, best - before):best + after + 1]).replace('\2', '').replace('\3', '').strip('\n')
 
-# %% ../nbs/92_exercises.ipynb #1fd7dd9e
+# %% ../nbs/92_exercises.ipynb #7d6d8da6
 def _found(
     k, # its number
     s, # `_Section`
@@ -1046,20 +1079,22 @@ def _found(
 
 def find(
     words, # to look for, in any order
-    n=5, # sections to show at most
+    n=5, # sections to show at most, and never more than 50
 ):
-    "Shows the sections of the lessons that match, best first. Raises `ValueError` for a number that is none."
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1: raise ValueError(f'find: n: {n!r} came, a whole number of at least 1 is wanted')
-    rich, found = _in_notebook(), _search(words, n)
+    "Shows the sections of the lessons that match, best first. Raises `ValueError` for words that are no string, and a number that is none."
+    if not isinstance(words, str): raise _brief(ValueError(f'find: words: {_show(words)} came, a string is wanted'))
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise _brief(ValueError(f'find: n: {_show(n)} came, a whole number of at least 1 is wanted'))
+    rich, found = _in_notebook(), _search(words, min(n, 50))
     for k,s in enumerate(found, 1):
-        if not rich: print(_found(k, s, False))
+        if not rich: _print(_found(k, s, False))
         else:
             from IPython.display import Markdown, display
             display(Markdown(_found(k, s, True)))
     if found: return
     known = {w for s in _sections() for w in re.findall(r'[^\W\d_]{3,}', f'{s.heading} {s.prose} {s.code}'.lower())}
-    near = {o: None for w in words.lower().split() for o in difflib.get_close_matches(w, known, 3, .7)}
-    print(f'Nothing found for {words!r}.' + (f" Near words: {', '.join(near)}." if near else ''))
+    near = {o: None for w in words.lower().split()[:20] for o in difflib.get_close_matches(w, known, 3, .7)}
+    _print(f'Nothing found for {words!r}.' + (f" Near words: {', '.join(near)}." if near else ''))
 
 # %% ../nbs/92_exercises.ipynb #120037b0
 class _Parser(argparse.ArgumentParser):

@@ -202,7 +202,7 @@ def _centering(centering):
         ('minus', 'sub is subtracted, so it is the mean itself, not minus it', -c*(1 - leaks))])
     return 'For a leak of .1 that is .36; the lesson rounds it up to .4.'
 
-# %% ../../nbs/solutions/09_hooks.ipynb #14e1f076
+# %% ../../nbs/solutions/09_hooks.ipynb #f66f4712
 class _Fading(nn.Module):
     "Multiplies its input, of std 1, by the next number of a list in training, by `valid` in validation, and adds `shift`; raises at the list's end"
     def __init__(self, series, valid=1e-3, shift=3.):
@@ -225,6 +225,7 @@ class _Count(Callback):
             for t in v if isinstance(v, (list, tuple)) else [v]:
                 if isinstance(t, torch.Tensor) and t.grad_fn is not None: self.graph = n
 
+# %% ../../nbs/solutions/09_hooks.ipynb #b386e543
 class _Waits(TorchDispatchMode):
     "Counts how often a tensor becomes a number"
     def __init__(self): super().__init__(); self.n = 0
@@ -485,7 +486,7 @@ def _moved(learn):
     n = max(far, key=far.get)
     return f'in one epoch {n} moves by {far[n]:.0%} of its size'
 
-# %% ../../nbs/solutions/09_hooks.ipynb #9aa62034
+# %% ../../nbs/solutions/09_hooks.ipynb #95b9f4f8
 _RIGHT = dict(A=(2, ('lin3', 'act3')), B=(0, ('lin1', 'act1')), C=(5, None), D=(1, ('out', 'the loss')), E=(7, ('the loader',)))
 _OWN = dict(A=('lin3', 'act3'), B=None, C=None, D=('out',), E=())                 # modules that a repair may change
 
@@ -501,7 +502,7 @@ def _other_net(before, after, own):
     if shapes[0] != shapes[1]: _wrong('the net is another one now: its linear layers have other sizes, or another number',
             [('another net', 'repair this one; it can learn as it is built', True)])
     if own is None: return
-    weights = lambda l, n: tuple(float(p.double().sum()) for p in l.model.get_submodule(n).parameters())
+    weights = lambda l, n: tuple(p.detach().double().sum().item() for p in l.model.get_submodule(n).parameters())
     left = [(sig, weights(after, n)) for n,sig in _parts(after).items()]
     gone = []
     for n,sig in _parts(before).items():

@@ -136,7 +136,12 @@ def _find_fans(find_fans):
     for m in (layers[0], layers[4]): _by_hand(find_fans, m, modules=('initcourse.init',))       # a fresh layer, to count with, calls torch.nn.init
     return 'Padding was never asked for: it matters at the edges only.'
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #08dd85ed
+# %% ../../nbs/solutions/05_kaiming.ipynb #d7c88b2a
+def _cut(f, b, whole):
+    "The gain of f from a grid from -b to b, its density made to add up to 1 or not"
+    d = _DENSITY*(_Z.abs() <= b)
+    return (d*f(_Z)**2).sum().div(d.sum() if whole else 1).item()**-.5
+
 def _gain_mistakes(f):
     "name -> (sentence, numbers) for wrong gains of f"
     a, m2 = f(_Z), _mean(f(_Z)**2)
@@ -148,14 +153,12 @@ def _gain_mistakes(f):
             'upside down': ('this is the root of the mean square itself: what is lost; the gain makes up for it', [m2**.5]),
             'mean square': ('this is the mean square itself', [m2]), 'backward': ('this is the gain of the way back, from the derivative of f',
             [_mean(_slope(f)**2)**-.5]),
-            'grid ends': ('the grid ends too early: beyond it there is little of the density, but f(z) squared is large there',
-            [(d*f(_Z)**2).sum().div(d.sum() if whole else 1).item()**-.5 for b in (1, 1.5, 2, 2.5, 3) for d in (_DENSITY*(_Z.abs() <= b),) for whole in (0, 1)]),
             'mean': ('divided by the mean of f(z) or of its absolute value; squares are wanted', [1/abs(_mean(a)), 1/_mean(a.abs())]),
             'uniform': ('every z counted alike; they come from N(0, 1), so each counts with its density', flat),
             'half': ('only positive z are counted', [_mean(f(_Z.abs())**2)**-.5, (_mean(f(_Z)**2*(_Z > 0)))**-.5]),
             'ReLU': ("this is ReLU's", [math.sqrt(2)])}
 
-# %% ../../nbs/solutions/05_kaiming.ipynb #a26a0ca1
+# %% ../../nbs/solutions/05_kaiming.ipynb #ab5f572c
 def _which_gain(e, init):
     "`e`, about wrong draws; where its cause is the gain, or none is known, one that names the gain after a million draws"
     if any(c.name not in ('', 'gain') for c in e.causes): return e
@@ -179,8 +182,9 @@ def _gain_of(gain_of, gelu_init_):
         g = got[k]
         if _near(g, gain(f), .012): continue
         causes = [Cause(n, text) for n,(text,vs) in _gain_mistakes(f).items() if any(_near(g, v, .01) and not _near(v, gain(f), .01) for v in vs)]
-        if any(c.name == 'grid ends' for c in causes): causes = [c for c in causes if c.name == 'grid ends']
-        if all(_near(v, g, 1e-3) for v in got.values()): causes = [c for c in causes if c.name == 'ReLU'] or [Cause('constant',
+        if any(all(_near(got[o], _cut(h, b, whole), .004) for o,h in fs.items()) for b in (1, 1.5, 2, 2.5, 3) for whole in (0, 1)):
+            causes = [Cause('grid ends', 'the grid ends too early: beyond it there is little of the density, but f(z) squared is large there')]
+        elif all(_near(v, g, 1e-3) for v in got.values()): causes = [c for c in causes if c.name == 'ReLU'] or [Cause('constant',
                 'it is the same for every function')]
         elif all(_near(r, ratio[0], .01) for r in ratio): causes = [Cause('density',
                 f'it is {ratio[0]:.4g} times the right one for every function: the density does not add up to 1')]

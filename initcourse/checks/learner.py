@@ -109,36 +109,54 @@ def _slow_batches(SlowBatches):
             [('not begun anew', 'begin the list in before_fit, not in __init__', len(again) == 12)])
     return 'On a GPU such times mean little: the calls return before the work is done.'
 
-# %% ../../nbs/solutions/08_learner.ipynb #3b5197c1
-def _seen(made, what):
+# %% ../../nbs/solutions/08_learner.ipynb #333eb28a
+def _seen(make, what, seed=0):
     "Batches of two epochs as the model gets them: (training, validation), each a list of (x, y); and the same without the transform"
-    res = []
-    for cbs in ([_callback(made, what)], []):
+    res, gen = [], torch.Generator().manual_seed(3)
+    x, y = 2*torch.randn(1000, 7, generator=gen) + 1, torch.randint(3, (1000,), generator=gen)
+    for with_it in (True, False):
         got = {True: [], False: []}
         class Look(Callback):
             order = 100
             def before_batch(self, learn): got[learn.training].append((learn.xb.clone(), learn.yb.clone()))
-        torch.manual_seed(0)
-        learn = _learner([*cbs, Look()], rows=1000, lr=.01)
-        kept = [t.clone() for t in learn.dls.train.dataset.tensors]
-        learn.dls = DataLoaders(DataLoader(learn.dls.train.dataset, 250), learn.dls.valid)
-        learn.fit(2)
-        if not all(map(torch.equal, kept, learn.dls.train.dataset.tensors)): _wrong(f'{what} has changed the data set',
-                [('data set', 'the noise of one epoch is still there in the next', True)])
+        learn, kept = _learner([Look()], lr=.01), (x.clone(), y.clone())
+        learn.dls = list(zip(x.split(250), y.split(250))), [(x[:13].clone(), y[:13].clone())]
+        torch.manual_seed(seed)
+        learn.fit(2, cbs=[_callback(make(), what)] if with_it else [])
+        if not all(map(torch.equal, kept, (x, y))): _wrong(f'{what} has changed the data set',
+                [('data set', 'it writes into the batch in place, and here a batch is a view of the data: what it did is still there in the next epoch',
+                True)])
         res.append(got)
     return res
 
-# %% ../../nbs/solutions/08_learner.ipynb #2f8a0c80
+def _drawn_globally(make, what):
+    "Raises unless the numbers come from torch's global generator"
+    a, b, c = (_seen(make, what, seed)[0][True] for seed in (0, 0, 1))
+    same = lambda p, q: all(torch.equal(s, t) for u,v in zip(p, q) for s,t in zip(u, v))
+    if not same(a, b) or same(a, c): _wrong(f'{what}: torch.manual_seed does not settle what is drawn',
+            [('generator', "it is drawn from another source than torch's global generator, which settles all with one seed", True)])
+
+# %% ../../nbs/solutions/08_learner.ipynb #e007b394
 @checks('08.3')
 def _noises(noisy, shuffled):
     "Two epochs of four batches of 250 rows"
     with torch.random.fork_rng(devices=[]):
-        got, plain = _seen(call(noisy, .3), 'noisy(.3)')
-        noise = torch.stack([a[0] - b[0] for a,b in zip(got[True], plain[True])])
+        got, plain = _seen(lambda: call(noisy, .3), 'noisy(.3)')
+        if any(a[0].shape != b[0].shape for a,b in zip(got[True], plain[True])): _wrong('noisy changes the shape of the images', [('shape', '', True)])
         if not all(torch.equal(a[1], b[1]) for a,b in zip(got[True], plain[True])): _wrong('noisy changes labels', [('labels', '', True)])
-        _check_noise(noise)
+        xs = torch.stack([b[0] for b in plain[True]])
+        _check_noise(torch.stack([a[0] for a in got[True]]) - xs, xs)
         _untouched('noisy', got, plain)
-        got, plain = _seen(call(shuffled), 'shuffled()')
+        _drawn_globally(lambda: call(noisy, .3), 'noisy(.3)')
+        got, plain = _seen(lambda: call(shuffled), 'shuffled()')
+        _check_labels(got, plain)
+        _untouched('shuffled', got, plain)
+        _drawn_globally(lambda: call(shuffled), 'shuffled()')
+    return 'Question 5 of the lesson asks to what the loss must come with shuffled labels.'
+
+# %% ../../nbs/solutions/08_learner.ipynb #420b3d20
+def _check_labels(got, plain):
+    "Raises unless the labels of each batch are dealt out at random, anew each time"
     ys, was = (torch.stack([b[1] for b in o[True]]) for o in (got, plain))
     xs, xwas = (torch.stack([b[0] for b in o[True]]) for o in (got, plain))
     if not torch.equal(ys.sort(1).values, was.sort(1).values):
@@ -152,34 +170,41 @@ def _noises(noisy, shuffled):
     if torch.equal(ys, was): _wrong('shuffled: the labels are as they were', [('not shuffled', '', True)])
     if torch.equal(ys[0], ys[4]):                                       # the same batch in two epochs
         _wrong('shuffled: the same batch gets the same labels in both epochs', [('same each time', 'a net could learn them by heart', True)])
+    if all(any(torch.equal(a, b.roll(k)) for k in range(len(b))) for a,b in zip(ys, was)):
+        _wrong('shuffled: the labels of a batch are only moved along, in the order that they had', [('rolled', 'torch.randperm deals them out', True)])
     if (ys == was).double().mean() > .45: _wrong(f'shuffled: {(ys == was).double().mean():.0%} of the labels are as before, a third is what chance '
             f'gives', [('too few', '', True)])
-    _untouched('shuffled', got, plain)
-    return 'Question 5 of the lesson asks to what the loss must come with shuffled labels.'
 
-# %% ../../nbs/solutions/08_learner.ipynb #8b1a7087
-def _check_noise(noise):
-    "Raises unless `noise` (batches, rows, entries) is normal with std .3"
+# %% ../../nbs/solutions/08_learner.ipynb #637855bb
+def _check_noise(noise, xs):
+    "Raises unless `noise` (batches, rows, entries) is normal with std .3, anew for each batch, and has nothing to do with the images"
     std, mean = noise.std().item(), noise.mean().item()
-    if std == 0: _wrong('noisy(.3): the training images are as they were', [('no noise', "on='train' is wanted", True)])
+    if std < 1e-6: _wrong('noisy(.3): the training images are as they were', [('no noise', "on='train' is wanted", True)])
+    near = lambda a, b: torch.allclose(a, b, atol=1e-4*std, rtol=0)
     flat = (((noise - mean)/std)**4).mean().item()
     per_row, per_batch = noise.std(2).mean().item(), noise.std((1, 2)).mean().item()
     if per_batch < .01*std or per_row < .01*std: _wrong('noisy(.3): all entries of an image get the same number',
             [('one number', 'draw a number for each entry: torch.randn_like(x)', True)])
-    if abs(mean) > .02 or abs(std - .3) > .01 or abs(flat - 3) > .2:
+    if near(noise, noise[:, :1].expand_as(noise)): _wrong('noisy(.3): all images of a batch get the same noise',
+            [('same for all images', 'draw a number for each entry of the batch: torch.randn_like(x)', True)])
+    if any(near(a, b) for i,a in enumerate(noise) for b in noise[:i]): _wrong('noisy(.3): two batches get the same noise',
+            [('same each time', 'it is drawn once and kept, or a seed is set in each batch', True)])
+    tied = torch.corrcoef(torch.stack([noise.abs().flatten(), xs.abs().flatten()]))[0, 1].item()
+    if abs(tied) > .1: _wrong(f'noisy(.3): large entries get other noise than small ones (the correlation of their sizes is {tied:.2f})',
+            [('depends on x', 'the noise is multiplied by the image; it is to be added', True)])
+    if not (abs(mean) <= .02 and abs(std - .3) <= .01 and abs(flat - 3) <= .2):
         _wrong(f'noisy(.3): noise of mean {mean:.3f} and std {std:.3f} came, 0 and .3 are wanted', [
             ('uniform', 'it is uniform, not normal: torch.rand in place of torch.randn', abs(flat - 1.8) < .1),
             ('variance', 'the std is sigma squared, or its root', abs(flat - 3) < .2 and (abs(std - .09) < .005 or abs(std - .3**.5) < .01)),
+            ('scaled', f'the std is sigma times that of the images, {xs.std():.2f}', abs(std - .3*xs.std()) < .02),
             ('no sigma', 'the std is 1: sigma is missing', abs(std - 1) < .02)])
-    if any(torch.equal(a, b) for i,a in enumerate(noise) for b in noise[:i]): _wrong('noisy(.3): two batches get the same noise',
-            [('same each time', 'draw inside the function that gets the batch', True)])
 
 def _untouched(what, got, plain):
     "Raises if validation batches were changed"
     if not all(torch.equal(s, t) for a,b in zip(got[False], plain[False]) for s,t in zip(a, b)):
         _wrong(f'{what} changes validation batches too', [('validation', "BatchTransform has an argument `on`: 'train'", True)])
 
-# %% ../../nbs/solutions/08_learner.ipynb #22d09b02
+# %% ../../nbs/solutions/08_learner.ipynb #d6f103e0
 @checks('08.4')
 def _half_learner(HalfLearner):
     "What callbacks see in training and in validation"
@@ -194,13 +219,18 @@ def _half_learner(HalfLearner):
     learn.loss_func = loss_func
     learn.model[0].register_forward_hook(lambda m, inp, out: inside.append(out.dtype))
     start = [p.detach().clone() for p in learn.model.parameters()]
-    log = learn.fit(1)[0]
+    said = _autocasts(lambda: learn.fit(1))
+    log = learn.recorder.epochs[0]
     half, full = torch.bfloat16, torch.float32
     if any(p.dtype != full for p in learn.model.parameters()):
         _wrong(f'the weights are {next(learn.model.parameters()).dtype} now, float32 is wanted',
                 [('weights', 'the model itself was converted; small updates are lost in 16 bits. Under autocast only what is computed is in 16 bits',
                 True)])
+    if len(inside) > 6: _wrong(f'the model runs {len(inside)} times for 6 batches', [('twice',
+            'convert self.preds in get_loss; a second self.model(self.xb) takes time, and draws other dropout', True)])
     _check_dtypes(seen, log)
+    if len(asked) != 6: _wrong(f'loss_func was called {len(asked)} times for 6 batches',
+            [('own loss', 'the loss is to come from self.loss_func; super().get_loss() calls it', True)])
     if any(d != half for d in inside): _wrong('the predictions are bfloat16, but the first layer computes in float32',
             [('cast only', 'converting the result saves nothing: run the model itself under torch.autocast', True)])
     if any(d != full for d,_ in asked): _wrong(f'the loss gets predictions in {asked[0][0]}, float32 is wanted',
@@ -209,11 +239,12 @@ def _half_learner(HalfLearner):
             [('graph', 'is the graph lost, by .detach() or .data?', True)])
     if len(log) < 3 or 'valid_loss' not in log: _wrong('the validation is missing', [('validation', '', True)])
     plain = _learner().fit(1)[0]
-    if abs(log['valid_loss'] - plain['valid_loss']) > .05: _wrong(f"validation loss {log['valid_loss']:.3f} came, {plain['valid_loss']:.3f} in 32 "
+    if not abs(log['valid_loss'] - plain['valid_loss']) <= .05: _wrong(f"validation loss {log['valid_loss']:.3f} came, {plain['valid_loss']:.3f} in 32 "
             f"bits", [('far off', 'more than rounding can explain', True)])
+    _any_device(HalfLearner, said)
     return 'With float16 in place of bfloat16 a gradient scaler would be needed, in `backward` and `opt_step`.'
 
-# %% ../../nbs/solutions/08_learner.ipynb #12854f6f
+# %% ../../nbs/solutions/08_learner.ipynb #b1de6e3b
 def _check_dtypes(seen, log):
     "Raises unless the predictions are bfloat16, in training and in validation"
     half, full = torch.bfloat16, torch.float32
@@ -227,11 +258,43 @@ def _check_dtypes(seen, log):
             what[True] == {full} and _rounded(log)),
             ('no autocast', 'the model did not run in 16 bits', what[True] == {full} and not _rounded(log))])
 
+# %% ../../nbs/solutions/08_learner.ipynb #bd72f6a3
+class _Stop(Exception): pass
+
+def _autocasts(f, stop=False):
+    "(device type, dtype) of each torch.autocast that `f()` makes; with `stop` the first one ends it"
+    kind, said = torch.amp.autocast_mode.autocast, []
+    original = kind.__init__
+    def init(self, device_type, dtype=None, *args, **kwargs):
+        said.append((device_type, dtype))
+        if stop: raise _Stop
+        return original(self, device_type, dtype, *args, **kwargs)
+    kind.__init__ = init
+    try: f()
+    except _Stop: pass
+    finally: kind.__init__ = original
+    return said
+
+def _any_device(HalfLearner, said):
+    "Raises if the type of device or the dtype is left to chance"
+    if any(dtype is None for _,dtype in said): _wrong('torch.autocast was made without a dtype', [('dtype left out',
+            'on the CPU that is bfloat16, on a GPU float16: say dtype=torch.bfloat16', True)])
+    learn = _learner((), HalfLearner)
+    learn.model.to('meta')
+    learn.xb, learn.yb, learn.training = torch.empty(5, 7, device='meta'), torch.empty(5, dtype=torch.int64, device='meta'), True
+    def ahead():
+        try: learn.predict()
+        except _Stop: raise
+        except Exception: pass                                                  # it needs something that only a fit has: nothing is known then
+    if (there := _autocasts(ahead, stop=True)) and there[0][0] != 'meta': _wrong(
+            f"for a batch on another device than the CPU (here 'meta') torch.autocast gets {there[0][0]!r}",
+            [('fixed device', 'ask the batch where it is: self.xb.device.type', True)])
+
 def _rounded(log):
     "Did the model run in 16 bits after all? Its losses then differ a little from those in 32 bits"
     return abs(log['train_loss'] - _learner().fit(1)[0]['train_loss']) > 1e-6
 
-# %% ../../nbs/solutions/08_learner.ipynb #1f5e8a53
+# %% ../../nbs/solutions/08_learner.ipynb #6cb15bc0
 class _Watch(Callback):
     "Weights of the model after each step, and during each validation batch"
     order = 500
@@ -245,12 +308,17 @@ class _Watch(Callback):
 def _run(Averaged, decay, epochs=2, fail=None, fits=1):
     "The watch, and the weights afterwards"
     watch = _Watch(fail)
-    learn = _learner([_callback(call(Averaged, decay), 'Averaged(decay)'), watch])
+    made = _callback(call(Averaged, decay), 'Averaged(decay)')
+    learn = _learner([made, watch])
     ids = [id(p) for p in learn.model.parameters()]
     try:
         for _ in range(fits): learn.fit(epochs)
     except RuntimeError as e:
         if fail is None or str(e) != 'on purpose': raise
+    for name,v in vars(made).items():
+        for t in v.values() if isinstance(v, dict) else v if isinstance(v, (list, tuple)) else [v]:
+            if isinstance(t, torch.Tensor) and t.grad_fn and any(f and f.next_functions for f,_ in t.grad_fn.next_functions): _wrong(f'a tensor in self.{name} has a grad_fn', [('graph',
+                    'it grows by a piece with each step, until memory ends: @torch.no_grad(), or p.detach()', True)])
     if ids != [id(p) for p in learn.model.parameters()]: _wrong('the parameters are other objects now',
             [('new objects', 'the optimizer still moves the old ones; write into them: p.copy_(...), p.data = ...', True)])
     return watch, watch._now(learn)
@@ -261,7 +329,7 @@ def _averages(start, steps, d, wrong_way=False, zero=False, skip=0):
     for s in steps[skip:]: a = (1 - d)*a + d*s if wrong_way else d*a + (1 - d)*s
     return a
 
-# %% ../../nbs/solutions/08_learner.ipynb #65d40b4c
+# %% ../../nbs/solutions/08_learner.ipynb #771ea249
 @checks('08.5')
 def _averaged(Averaged):
     "Two epochs of four steps; then validations that are broken off, and a second fit"
@@ -288,6 +356,9 @@ def _averaged(Averaged):
             ('from zero', 'the average begins at 0, not at the weights', close(seen, _averages(start, own[:n], d, zero=True))),
             ('once an epoch', 'the average moves once an epoch, not once a step', close(seen, _averages(start, own[3:n:4], d))),
             ('begun anew', 'the average begins anew in each epoch', epoch == 1 and close(seen, _averages(own[3], own[4:n], d))),
+            ('fixed decay', 'the decay is .99, whatever is given', close(seen, _averages(start, own[:n], .99))),
+            ('too early', 'the average lags by one step: it moves before the weights do; after_step comes when they have moved',
+            close(seen, _averages(start, [start, *own[:n - 1]], d))),
             ('mean', 'all steps count alike: this is their mean', close(seen, torch.stack(own[:n]).mean(0)))])
     if not close(after, own[-1]): _wrong('after the fit the model has not its own weights',
             [('not put back', 'it has the averages: put its own weights back in after_valid', close(after, watch.valid[-1]))])

@@ -162,7 +162,7 @@ def _by_hand(stream, start, x):
         if not torch.allclose(w, w0*factors[-1], rtol=1e-3, atol=1e-6): return False
     return factors[0] > 1e-6 and all(_near(f, factors[0], 1e-3) for f in factors) and not _near(factors[0], 1, 1e-3)
 
-# %% ../../nbs/solutions/11_lsuv.ipynb #df5e1f51
+# %% ../../nbs/solutions/11_lsuv.ipynb #053ebffa
 @checks('11.3')
 def _calm(calm_):
     "Streams of 50 and of 20 blocks, to end at the root of 2, at 1.2 and at 2"
@@ -172,8 +172,7 @@ def _calm(calm_):
         before = stream.blocks[-1][2].weight.detach().clone()
         call(calm_, stream, x, end, inplace=True)
         rms, stds, first = _branches(stream, x)
-        hand = _by_hand(stream, _filled(_Stream(depth=depth), seed, .1), x)
-        found.append((depth, end, rms, stds, first, torch.equal(before, stream.blocks[-1][2].weight), hand))
+        found.append((depth, end, rms, stds, first, torch.equal(before, stream.blocks[-1][2].weight), (stream, _filled(_Stream(depth=depth), seed, .1), x)))
     say = lambda f: (f'a stream of {f[0]} blocks ends with RMS {f[2]:.4g}, {f[1]:.4g} is wanted; its branches have std {f[3].min():.3g} to '
         f'{f[3].max():.3g}')
     bad = [f for f in found if not abs(f[2]/f[1] - 1) < .08]
@@ -181,6 +180,7 @@ def _calm(calm_):
     uneven = [f for f in found if f[5] is False and 1e-9 < f[3].min() < f[3].max()/1.1 < math.inf]
     if not (small := [f for f in found if not _near(f[4], 1,
             .01)]) and not bad and not uneven: return 'Fifty branches of mean square 1/50 add 1 to the 1 that came in.'
+    hand = bool(bad or uneven) and all(_by_hand(*f[6]) for f in found)
     _wrong(say((bad or uneven or small)[0]), ('unchanged', 'the last layers are as they were', all(f[5] for f in found)),
         ('first layers', f'the first layer of the first branch puts out std {found[0][4]:.3g}; it is to keep the 1 of the first call',
             bool(small) and not bad and not uneven), ('first call only', 'all branches have std 1 still: the second call is missing, or changes '
@@ -198,8 +198,8 @@ def _calm(calm_):
         ('no root', 'the branches have the mean square that is wanted as their std: is a root missing?', like(lambda d, e: (e*e - 1)/d)),
         ('not squared', 'here the branches share end - 1; it must be end^2 - 1, for mean squares add up', like(lambda d, e: ((e - 1)/d)**.5)),
         ('by hand', 'the last layers are those of the first call, all multiplied by one number. With smaller branches the stream grows less, so less '
-            'comes into the later ones than they were measured with: lsuv_ must measure them again', bool(bad or uneven) and all(f[6] for f in found)),
-        ('uneven', 'the branches have no equal shares', bool(uneven) and not all(f[6] for f in found)))
+            'comes into the later ones than they were measured with: lsuv_ must measure them again', hand),
+        ('uneven', 'the branches have no equal shares', bool(uneven) and not hand))
 
 # %% ../../nbs/solutions/11_lsuv.ipynb #1ba1359e
 class _Stop(Exception): pass

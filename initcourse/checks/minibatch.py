@@ -201,7 +201,7 @@ def _traces(model, left, modes, changed):
     if model.graph: _wrong('the numbers are right, but a graph was recorded', [('graph', 'eval mode does not stop autograd; torch.no_grad() does',
             True)])
 
-# %% ../../nbs/solutions/07_minibatch.ipynb #66ddfe55
+# %% ../../nbs/solutions/07_minibatch.ipynb #7a41447a
 _RATES, _MU, _DECAY = (.1, .1, .03, .2), .7, .05                                      # the rate changes after two steps
 
 def _path(rule):
@@ -218,6 +218,7 @@ def _nesterov(p, g, v, lr, decay=_DECAY):
     v = _MU*v + g
     return p - lr*(g + _MU*v), v
 
+# %% ../../nbs/solutions/07_minibatch.ipynb #5676e0da
 def _rules():
     "(name, sentence, rule) of what people write instead"
     def rule(move, keep_lr=False, decay=_DECAY):
