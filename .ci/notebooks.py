@@ -46,8 +46,8 @@ def fingerprint(nb):
         m = todo.pop()
         if m in seen or m == 'exercises': continue           # of which a lesson only shows that no prediction was made
         seen[m] = (LIB/f'{m}.py').read_text(encoding='utf-8')
-        todo += modules(seen[m])
-    studies = sorted(set(re.findall(r'studies/\w+\.csv', '\0'.join(code))))
+        if not m.startswith('checks/'): todo += modules(seen[m])      # of these only the questions count
+    studies = sorted(s for s in set(re.findall(r'studies/\w+\.csv', '\0'.join(code))) if (ROOT/s).exists())
     text = '\0'.join(code + [f'{m}\0{seen[m]}' for m in sorted(seen)] + [(ROOT/s).read_text(encoding='utf-8') for s in studies])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

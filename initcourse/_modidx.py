@@ -752,6 +752,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'initcourse.gradcheck._called': ('gradcheck.html#_called', 'initcourse/gradcheck.py'),
                                       'initcourse.gradcheck._check_draws': ('gradcheck.html#_check_draws', 'initcourse/gradcheck.py'),
                                       'initcourse.gradcheck._check_form': ('gradcheck.html#_check_form', 'initcourse/gradcheck.py'),
+                                      'initcourse.gradcheck._check_kept': ('gradcheck.html#_check_kept', 'initcourse/gradcheck.py'),
                                       'initcourse.gradcheck._check_slopes': ('gradcheck.html#_check_slopes', 'initcourse/gradcheck.py'),
                                       'initcourse.gradcheck._check_values': ('gradcheck.html#_check_values', 'initcourse/gradcheck.py'),
                                       'initcourse.gradcheck._compare': ('gradcheck.html#_compare', 'initcourse/gradcheck.py'),

@@ -885,7 +885,15 @@ def _check_slopes(forward, xs, i, name, mine, case, worst, max_entries, gen):
     far = _compare(name, mine[where], slopes, scale, tols, 'central differences', shape, where)
     return Checked(len(mine), worst, far, len(where), scale)
 
-# %% ../nbs/91_gradcheck.ipynb #f8a67bcb
+# %% ../nbs/91_gradcheck.ipynb #4481f249
+def _check_kept(ts, kept, names, g, up):
+    "Raise `GradientError` where inputs `ts` are not as they were `kept`, or the upstream gradient `g` is not `up`"
+    for n,t,k in zip(names, ts, kept):
+        if not torch.equal(t, k): raise GradientError(f'{n}: backward changed this input in place', [Cause('in place', '')])
+    if not torch.equal(g, up):
+        raise GradientError('backward changed the upstream gradient out.g in place; another box may still need it', [Cause('in place', '')])
+
+# %% ../nbs/91_gradcheck.ipynb #a40e75cf
 def check_filled(
     run, # run(*inputs) -> (output, back[, {name: intermediate result}]); back() reads output.g and adds to each input's .g
     *inputs, # as for `check_grads`
@@ -897,13 +905,9 @@ def check_filled(
     def once(up, ts):
         out, back, *more = run(*ts)
         if any(out is t for t in ts): raise ValueError('check_filled: run: the output is one of the inputs; return out.view_as(out)')
-        kept = [t.clone() for t in ts]
-        out.g = up.clone()
+        out.g, kept = up.clone(), [t.clone() for t in ts]
         back()
-        for n,t,k in zip(names, ts, kept):
-            if not torch.equal(t, k): raise GradientError(f'{n}: backward changed this input in place', [Cause('in place', '')])
-        if not torch.equal(out.g, up):
-            raise GradientError('backward changed the upstream gradient out.g in place; another box may still need it', [Cause('in place', '')])
+        _check_kept(ts, kept, names, out.g, up)
         between = {k: t.g for k,t in (more[0] if more else {}).items() if getattr(t, 'g', None) is not None}
         return {**{n: getattr(t, 'g', None) for n,t in zip(names, ts)}, **between}
     twice = []
