@@ -50,7 +50,7 @@ def trial():
 
 if __name__ == '__main__':
     block, readme = f'```text\n{trial()}```', README.read_text(encoding='utf-8')
-    new = re.sub(r'(?s)(<!-- trial -->\n).*?(\n<!-- end -->)', lambda m: m[1] + block + m[2], readme)
+    new = re.sub(r'(?s)(<!-- trial -->\n).*?(<!-- end -->)', lambda m: m[1] + block + '\n' + m[2], readme)
     print(block)
     if '--write' in sys.argv: README.write_text(new, encoding='utf-8', newline='\n')
     elif new != readme or '<!-- trial -->' not in readme: sys.exit('the README shows something else')
